@@ -23,7 +23,8 @@ static void op_identity(void *ctx) { (void)ctx; }
 static int op_allowed(void *ctx, const struct prefix *x, const struct peer *p)
 { (void)ctx, (void)x, (void)p; return 0; }
 static void op_allowed_end(void *ctx, const struct prefix *x) { (void)ctx, (void)x; }
-static void op_changed(void *ctx, struct peer *p, bool e) { (void)ctx, (void)p, (void)e; }
+static void op_changed(void *ctx, struct peer *p, enum peer_change c)
+{ (void)ctx, (void)p, (void)c; }
 static void op_flush(void *ctx, struct peer *p) { (void)ctx, (void)p; }
 static void op_retire(void *ctx, void *o, void (*release)(void *o)) { (void)ctx; release(o); }
 static void op_event(void *ctx, enum device_event e, const struct peer *p, const struct endpoint *f)

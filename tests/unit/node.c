@@ -155,10 +155,10 @@ static void node_allowed_end(void *ctx, const struct prefix *prefix)
 	n->map[at] = n->map[--n->map_count];
 }
 
-static void node_peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
+static void node_peer_changed(void *ctx, struct peer *peer, enum peer_change change)
 {
 	(void)peer;
-	((struct node *)ctx)->endpoint_changes += endpoint_changed;
+	((struct node *)ctx)->endpoint_changes += change == PEER_CHANGE_ENDPOINT;
 }
 
 /* Checks that no worker can find the retired session @s, except a worker that has not passed a

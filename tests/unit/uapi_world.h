@@ -74,9 +74,9 @@ static void op_peer_end(void *ctx, const struct peer *peer)
 	peers--;
 }
 
-static void op_peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
+static void op_peer_changed(void *ctx, struct peer *peer, enum peer_change change)
 {
-	(void)ctx, (void)peer, (void)endpoint_changed;
+	(void)ctx, (void)peer, (void)change;
 }
 
 static void op_identity_changed(void *ctx)

@@ -103,16 +103,21 @@ static bool answerable(void *ctx, const struct endpoint *from)
 	return nexthops_answerable(env->nexthops, from);
 }
 
-static void peer_changed(void *ctx, struct peer *peer, bool endpoint_changed)
+static void peer_changed(void *ctx, struct peer *peer, enum peer_change change)
 {
 	const struct device_ops_env *env = ctx;
 
-	if (endpoint_changed)
+	switch (change) {
+	case PEER_CHANGE_ENDPOINT:
 		dataplane_network_changed(env->dataplane);
-	if (endpoint_changed)
 		nexthops_peer(env->nexthops, peer);
-	else
+		break;
+	case PEER_CHANGE_HANDSHAKE:
 		nexthops_met(env->nexthops, peer);
+		break;
+	case PEER_CHANGE_NAME:
+		break;
+	}
 	mapsync_peer_changed(env->mapsync, peer);
 }
 

@@ -311,7 +311,7 @@ void device_peer_set_endpoint(struct device *d, struct peer *p, const struct end
 	if (endpoint_same(&p->endpoint, e))
 		return;
 	p->endpoint = *e;
-	d->ops->peer_changed(d->ctx, p, true);
+	d->ops->peer_changed(d->ctx, p, PEER_CHANGE_ENDPOINT);
 }
 
 void device_peer_redirect(struct device *d, struct peer *p, const struct endpoint *e,
@@ -335,7 +335,7 @@ void device_peer_set_keepalive(struct device *d, struct peer *p, uint16_t interv
 void device_peer_set_name(struct device *d, struct peer *p, const char *name)
 {
 	snprintf(p->name, sizeof(p->name), "%s", name);
-	d->ops->peer_changed(d->ctx, p, false);
+	d->ops->peer_changed(d->ctx, p, PEER_CHANGE_NAME);
 }
 
 int device_peer_allow(struct device *d, struct peer *p, const struct prefix *prefix)
@@ -435,7 +435,7 @@ void device_roamed(struct device *d, struct peer *p, const struct endpoint *from
 	    !d->ops->answerable(d->ctx, from))
 		return;
 	p->endpoint = *from;
-	d->ops->peer_changed(d->ctx, p, true);
+	d->ops->peer_changed(d->ctx, p, PEER_CHANGE_ENDPOINT);
 }
 
 void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns)

@@ -35,6 +35,15 @@ enum device_event {
 	DEVICE_EVENTS
 };
 
+/* What peer_changed() reports. */
+enum peer_change {
+	/* The endpoint has changed, or the peer's key turned out to be of low order, so that nothing
+	 * may be sent to the endpoint any more. */
+	PEER_CHANGE_ENDPOINT,
+	PEER_CHANGE_HANDSHAKE, /* a handshake was completed */
+	PEER_CHANGE_NAME,
+};
+
 struct device_ops {
 	/* Fills @n bytes from a cryptographic source. */
 	void (*random)(void *ctx, void *out, size_t n);
@@ -51,10 +60,8 @@ struct device_ops {
 	 * host can be an endpoint (except on the loopback interface). NULL: every source is
 	 * accepted. */
 	bool (*answerable)(void *ctx, const struct endpoint *from);
-	/* The peer's endpoint, name or time of last handshake changed. @endpoint_changed is also
-	 * true if the peer's key turned out to be of low order, because then nothing may be sent to
-	 * the endpoint any more. */
-	void (*peer_changed)(void *ctx, struct peer *peer, bool endpoint_changed);
+	/* The peer has changed. */
+	void (*peer_changed)(void *ctx, struct peer *peer, enum peer_change change);
 	/* At least two initiations have had no answer, and the next one is about to be sent. The
 	 * peer may have moved to another address. May be NULL. */
 	void (*unanswered)(void *ctx, struct peer *peer);

@@ -32,7 +32,7 @@ static bool key_is_usable(struct device *d, struct peer *p)
 		return true;
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
 	if (was_stale)
-		d->ops->peer_changed(d->ctx, p, true);
+		d->ops->peer_changed(d->ctx, p, PEER_CHANGE_ENDPOINT);
 	return false;
 }
 
@@ -100,7 +100,7 @@ void peer_timers_handshake_done(struct device *d, struct peer *p)
 {
 	timers_handshake_done(&p->timers);
 	p->latest_handshake_unix_ns = d->ops->unix_ns(d->ctx);
-	d->ops->peer_changed(d->ctx, p, false);
+	d->ops->peer_changed(d->ctx, p, PEER_CHANGE_HANDSHAKE);
 }
 
 /* Lets the next packet request a handshake immediately, because the handshake that an earlier
@@ -146,7 +146,7 @@ static void forget_local(struct device *d, struct peer *p)
 
 	endpoint_forget_local(&p->endpoint);
 	if (!endpoint_same(&before, &p->endpoint))
-		d->ops->peer_changed(d->ctx, p, true);
+		d->ops->peer_changed(d->ctx, p, PEER_CHANGE_ENDPOINT);
 }
 
 static void retry_initiation(struct device *d, struct peer *p, uint64_t now_ns)
