@@ -63,6 +63,13 @@ roll() { roll=$((RANDOM % $1)); } # sets $roll, because RANDOM repeats in subshe
 # unlikely that all handshakes in 20 s are lost.
 answers() { in_ns "$1" ping -q -c 1 -i 0.2 -w 20 "10.99.$i.2" >/dev/null; }
 
+# Prints what the daemon has logged, or that it no longer runs.
+last_words()
+{
+	kill -0 "${pids[i]}" 2>/dev/null || echo "the daemon ${pids[i]} has ended"
+	in_ns a timeout 5 "$WGXDP" logs "${names[i]}" 2>&1 | tail -n 20
+}
+
 attach()
 {
 	local log
@@ -72,7 +79,7 @@ attach()
 	0-none | 0-dead)
 		state[i]=live where[i]=a
 		pids[i]=$(daemon_pid a "${names[i]}")
-		answers a || wrong "no ping after attach"
+		answers a || wrong "no ping after attach: $(last_words)"
 		;;
 	1-live | 1-stopped) ;; # the attach must be refused
 	*) wrong "attach with ${state[i]}: $log" ;;
@@ -106,7 +113,7 @@ move()
 	in_ns "$to" ip address add "10.99.$i.1/24" dev "${names[i]}"
 	in_ns "$to" ip link set "${names[i]}" up
 	where[i]=$to
-	answers "$to" || wrong "no ping after the move"
+	answers "$to" || wrong "no ping after the move: $(last_words)"
 }
 
 remake_nic()

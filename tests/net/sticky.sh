@@ -124,10 +124,10 @@ speak_to() # ADDRESS
 			uses "$what, the better route is deleted" $A0 eth0
 
 			# b sends to the address of a's eth1, while a's route to b leaves through
-			# eth0. If the packet arrives on eth0, a answers from the address that b
-			# used. If it arrives on eth1, a answers through eth0 and from the route's
-			# source address, as the kernel's WireGuard does. b always sends from its
-			# loopback address.
+			# eth0. If the packet arrives on eth0, a answers from eth1's address, to
+			# which b sent. If it arrives on eth1, a answers through eth0 and from the
+			# route's source address, as the kernel's WireGuard does. b always sends
+			# from its loopback address.
 			in_ns b $ip route replace $A1/$whole via $A0 src $BLO
 			speak_to $A1
 			uses "$what, b reaches the other NIC's address by this NIC" $A1 eth0

@@ -97,7 +97,8 @@ late_translation()
 	is "SNAT: data takes the UDP socket" "$(way_to_b)" \
 		"udp the host translates packets to the peer (NAT)"
 	is "SNAT: b sees the translated endpoint" "$(endpoint_of_a)" 192.0.2.77:51821
-	# Without a conntrack entry the daemon keeps the state that it knows, except after a handshake.
+	# Without a conntrack entry the daemon keeps the state that it knows. Only a handshake
+	# without an entry shows that the flow is not translated.
 	forgotten a "sport=51821" $((FORGETS_S + 1))
 	conf "$A" < <(conf_a Name=bob) >/dev/null
 	ok "SNAT: a reload gives the peer a name" in_ns a "$WGXDP" reload "$A"

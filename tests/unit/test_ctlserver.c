@@ -252,9 +252,9 @@ static void hung_up_while_waiting(void **state)
 	}
 }
 
-/* Two clients wait for a decision. A third client sends `set` and then `confirm`. During the `set`
- * one of the two waiting clients hangs up. The `confirm` makes the decision. The third client and
- * the client that still waits are answered. The `set` takes all the time that one client may have
+/* Two clients wait until somebody confirms. A third client sends `set` and then `confirm`. During
+ * the `set` one of the two waiting clients hangs up. The `confirm` answers the third client and the
+ * client that still waits. The `set` takes all the time that one client may have
  * in a turn, so the server handles the `confirm` later, in the callback of its timer. */
 static void answers_others(void **state)
 {

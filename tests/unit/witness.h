@@ -46,7 +46,8 @@ struct derived *witness_find(const struct witness *t, const uint8_t key[static A
 void witness_derived(struct witness *t, unsigned node, const struct session *s,
 		     const uint8_t own[static WIRE_KEY_LEN], uint64_t now_ns);
 
-/* Returns true if the session is matched. */
+/* Returns true if a session of the other node is the counterpart of @s: its keys, indices and
+ * public keys are those of @s, with the roles exchanged. */
 bool witness_matched(const struct witness *t, const struct session *s);
 
 /* Record that a message was sealed or opened under @s, and check that this was valid. */

@@ -18,14 +18,15 @@
 #include "crypto/ct.h"
 #include "crypto/wipe.h"
 
-/* The compiler must unroll the short loops over words and limbs, because only then do the arrays
- * live in registers. clang unrolls them at -O2, gcc only at -O3. */
+/* The compiler must unroll the short loops over words and limbs, so that the arrays stay in
+ * registers. clang unrolls these loops at -O2, gcc only at -O3. */
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512ifma,bmi2"))), \
-			     apply_to = function)
+#pragma clang attribute push(                                                                      \
+	__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512ifma,bmi2"))),             \
+	apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512vl,avx512bw,avx512ifma,bmi2")
+#pragma GCC target("avx512f,avx512vl,avx512bw,avx512dq,avx512ifma,bmi2")
 #pragma GCC optimize("O3", "no-tree-loop-vectorize", "no-tree-ter")
 #endif
 
@@ -49,8 +50,8 @@
 static bool usable(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-	       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512ifma") &&
-	       __builtin_cpu_supports("bmi2");
+	       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+	       __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("bmi2");
 }
 
 const struct aead_backend aead_avx512ifma256 = {

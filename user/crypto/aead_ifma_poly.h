@@ -267,8 +267,8 @@ static INLINE void load_poly_keys(struct poly *poly, const struct rows *rows, p6
 	mul(&poly->power[3], &poly->power[1].x, &poly->power[1]);
 }
 
-/* Computes the tags of @n packets, at most POLY_LANES. Not inlined, like mac_one(), because
- * wipe_traces() wipes only the stack below its callers. */
+/* Computes the tags of @n packets, at most POLY_LANES. This function, mac_dealt() and
+ * mac_one() are not inlined, because wipe_traces() wipes only the stack below their callers. */
 static __attribute__((noinline)) void mac_parallel(struct poly *poly, const struct mac *const mac[],
 						   size_t n)
 {
@@ -333,7 +333,7 @@ static INLINE void compute_lane_powers(struct poly *poly, struct number *lane_po
 }
 
 /* Computes the tag of one long packet. */
-static void mac_dealt(struct poly *poly, const struct mac *mac)
+static __attribute__((noinline)) void mac_dealt(struct poly *poly, const struct mac *mac)
 {
 	const size_t step_blocks = POLY_LANES * STEP_BLOCKS;
 	size_t blocks = blocks_of(mac), steps = (blocks + step_blocks - 1) / step_blocks;

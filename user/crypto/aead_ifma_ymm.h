@@ -59,8 +59,9 @@ static INLINE void load_masked_words(p64 word[8], const uint8_t *const at[POLY_L
 		__m256i row[4];
 
 		for (int l = 0; l < POLY_LANES; l++)
-			row[l] = _mm256_maskz_loadu_epi8((__mmask32)(mask[l] >> 32 * half),
-							 at[l] + 32 * half);
+			row[l] = _mm256_maskz_loadu_epi8(
+				(__mmask32)(mask[l] >> 32 * half),
+				(const void *)((uintptr_t)at[l] + 32 * half));
 		transpose64(word + 4 * half, row);
 	}
 }

@@ -6,7 +6,7 @@
 #include "crypto/aead.h"
 
 /* Sets @ns[i] to the time in which @backends[i] seals a few full packets, in ns. @n: length of both
- * arrays. Takes about 4 ms for four backends on real hardware. Any thread. */
+ * arrays. Takes about 1 ms per backend on real hardware. Any thread. */
 void aead_trial(const struct aead_backend *const *backends, size_t n, uint64_t *ns);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_zmm.h - the operations on 512-bit registers that aead_lanes_*.h use. Only the two backends
- * with AVX-512 include this file.
+ * aead_zmm.h - the operations on 512-bit registers that aead_lanes_*.h use. Only the three
+ * backends with AVX-512 include this file.
  *
  * Compared with AVX2 the registers are twice as wide, there are twice as many of them, and one
  * instruction rotates by any number of bits.

@@ -40,7 +40,8 @@ void ending_init(struct ending *e, bool foreground, int lease_fd, const struct e
 	signals = signals_of(e);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	/* A shell or nohup(1) may have made this process ignore SIGHUP. */
+	/* Set the action in any case, because a shell or nohup(1) may have made this process ignore
+	 * SIGHUP. */
 	signal(SIGHUP, foreground || ops ? SIG_DFL : SIG_IGN);
 }
 

@@ -18,15 +18,15 @@
 
 enum options_path { OPTIONS_PATH_AUTO, OPTIONS_PATH_XDP, OPTIONS_PATH_UDP };
 
-/* What the user has turned off. */
+/* The features that the user has turned off. A member is true if the feature is off. */
 struct options_off {
-	/* true: the host gives the tunnel no packets above the MTU, and UDP_SEGMENT is not used */
+	/* If off, the host sends no packets above the MTU, and UDP_SEGMENT is not used */
 	bool gso;
-	/* true: received packets are given to the host one by one, and UDP_GRO is not used */
+	/* If off, received packets are given to the host one by one, and UDP_GRO is not used */
 	bool gro;
-	/* true: in the tunnel only TCP packets are merged and split, and UDP packets are not */
+	/* If off, only TCP packets are merged and split in the tunnel, and UDP packets are not */
 	bool uso;
-	/* true: workers sleep at once instead of waiting for a reply, see reply_wait.h */
+	/* If off, workers sleep at once instead of waiting for a reply, see reply_wait.h */
 	bool reply_wait;
 };
 

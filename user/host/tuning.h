@@ -57,9 +57,9 @@ void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex);
 void tuning_unwatch(struct tuning *t, const char *nic, uint32_t ifindex);
 
 /* Undoes all changes, the last one first, and removes the record. A change that could not be undone
- * is logged and stays recorded. LRO stays off if the link, or a bridge or bond above it, forwards
- * packets. Close the AF_XDP sockets of the NICs first, because the kernel removes no channel that
- * such a socket uses. */
+ * is logged and stays recorded. LRO stays off below a bridge, and if the link or a bond above it
+ * forwards packets. Close the AF_XDP sockets of the NICs first, because the kernel removes no
+ * channel that such a socket uses. */
 void tuning_undo(struct tuning *t);
 
 /* Undoes what a killed daemon of @interface has changed, in the network namespace that its record

@@ -69,7 +69,7 @@ struct udp {
 	unsigned rx_vlen[UDP_FAMILIES]; /* number of slots that the next recvmmsg() offers */
 	/* Sending: frames follow each other in memory, so that a train is one piece. */
 	size_t tx_used;	   /* bytes */
-	bool was_full;	   /* a send buffer was full, so sweep() measures the buffers */
+	bool was_full;	   /* a send buffer was full; sweep() asks how full it still is */
 	unsigned tx_count; /* frames that the worker has allocated and not sent yet */
 	uint8_t *area;	   /* UDP_RX_BYTES for receiving, then UDP_TX_BYTES for sending */
 	struct udp_rx rx[UDP_RX_SLOTS];

@@ -62,8 +62,8 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 
 	if (from)
 		n.from = *from;
-	/* A lost note makes the control thread check all peers, but this takes some time. So let
-	 * the next packet that starts a timer of the peer send NOTE_WATCH again. */
+	/* A lost note makes the control thread check all peers, but this takes some time. So the
+	 * next packet that starts a timer of the peer sends NOTE_WATCH again. */
 	if (!handoff_note(w->config.handoff, &n) && kind == NOTE_WATCH)
 		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
 }

@@ -113,8 +113,8 @@ static void sync_listen(struct mapsync *m)
 	if (!m->config.loader)
 		return;
 	loop_timer_cancel(&m->listen_timer);
-	/* Update the forwarding flags before XDP gets the new addresses, because a new link may
-	 * forward. */
+	/* A new link may forward packets, so XDP must get its forwarding flag before it gets the
+	 * link's addresses. */
 	mapsync_forwarding(m);
 	if (m->port)
 		err = netlink_addresses(m->config.netlink, add_listen, &list);

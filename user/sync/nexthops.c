@@ -23,7 +23,8 @@
 /* A neighbour event resolves at most this many peers immediately, because each costs about five
  * netlink requests. */
 #define AT_ONCE_MAX 32
-/* A round reads the clock after it has skipped this many peers that need not be resolved. */
+/* A round over all peers reads the clock once per this many peers that it skips because they need
+ * not be resolved. */
 #define PASSED_PER_CLOCK 256
 /* Reading IPsec policies takes at most a tenth of the control thread's time. */
 #define IPSEC_SHARE 10

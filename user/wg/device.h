@@ -37,8 +37,8 @@ enum device_event {
 
 /* What peer_changed() reports. */
 enum peer_change {
-	/* The endpoint has changed, or the peer's key turned out to be of low order, so that nothing
-	 * may be sent to the endpoint any more. */
+	/* The endpoint has changed, or the peer's key turned out to be of low order. Nothing may be
+	 * sent to a peer with such a key. */
 	PEER_CHANGE_ENDPOINT,
 	PEER_CHANGE_HANDSHAKE, /* a handshake was completed */
 	PEER_CHANGE_NAME,
