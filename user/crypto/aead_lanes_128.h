@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*  aead_lanes_128.h - loads and stores of the backends with 128-bit registers. A register holds the
+/*
+ * aead_lanes_128.h - loads and stores of the backends with 128-bit registers. A register holds the
  * same word of four blocks, or one row of one block. Only these backends include this file, after
- * they have defined transpose4(), load_words() and write_words().  */
+ * they have defined transpose4(), load_words() and write_words().
+ */
 #ifndef WGXDP_AEAD_LANES_128_H
 #define WGXDP_AEAD_LANES_128_H
 
