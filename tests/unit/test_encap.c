@@ -199,8 +199,8 @@ static void test_zero_is_sent_as_ones(void **state)
 		memset(payload, 0, 2);
 		encap_write(n[v], payload, 2, 0, 0);
 		assert_false(udp[6] == 0xff && udp[7] == 0xff);
-		/* If the payload is the checksum of the zero payload, the sum becomes 0xffff, and
-		 * its complement, the checksum, becomes zero. */
+		/* The checksum of the first packet is the complement of its sum. With this checksum
+		 * as the payload, the sum becomes 0xffff, and its complement is zero. */
 		memcpy(payload, udp + 6, 2);
 		encap_write(n[v], payload, 2, 0, 0);
 		assert_int_equal(udp[6], 0xff);

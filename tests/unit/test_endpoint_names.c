@@ -76,7 +76,9 @@ static void moved(void **state)
 	assert_at(f, "192.0.2.2");
 	pass(f, 13.9);
 	assert_at(f, "192.0.2.2");
-	pass(f, 0.2); /* 15 s after the peer's last packet, without another lookup */
+	/* 15 s after the peer's last packet, the last DNS answer becomes the endpoint, without
+	 * another lookup. */
+	pass(f, 0.2);
 	assert_at(f, "192.0.2.3");
 	assert_int_equal(f->lookups, 2);
 
@@ -145,8 +147,9 @@ static void try_for(struct fixture *f, unsigned s)
 }
 
 /* DNS answers with the addresses of three servers, and handshakes with some of them fail. The
- * endpoint moves to the next address that has a route, and from the last address to the first. It
- * stays if a packet of the peer arrives meanwhile, or if the attempts are far apart. */
+ * endpoint moves to the next address that has a route; after the last address, to the first. The
+ * endpoint stays if a packet of the peer arrives meanwhile, or if the failures are short and far
+ * apart. */
 static void dead_among_live(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -313,7 +316,8 @@ static void forgotten(void **state)
 
 struct crowd {
 	struct endpoint_name *asked[MANY];
-	unsigned first, last, most; /* oldest unanswered lookup, next lookup, most at once */
+	/* The lookups first to last - 1 are unanswered. most: the largest number of these so far */
+	unsigned first, last, most;
 };
 
 static int look_up_one_of_many(void *ctx, struct endpoint_name *name, const char *host, bool marked)
@@ -334,8 +338,8 @@ static unsigned any_rank(void *ctx, const struct endpoint *e)
 	return 1;
 }
 
-/* Many names at once: the number of concurrent lookups is limited, every name is looked up once,
- * and five passes over the names suffice. */
+/* With many names, at most ENDPOINT_NAMES_LOOKUPS_MAX lookups run at the same time. Every name is
+ * looked up once, within five calls of endpoint_names_run(). */
 static void many(void **state)
 {
 	static const struct endpoint_names_ops many_ops = { look_up_one_of_many, cancel, any_rank,

@@ -50,7 +50,8 @@ static void roamed_and_lost(void **state)
 	pass(f, 100);
 	assert_int_equal(f->lookups, 1);
 	endpoint_names_unanswered(&f->names, f->t.ab, f->t.w->now_ns);
-	assert_at(f, "198.51.100.7"); /* the lookup begins only in the next turn */
+	assert_at(f, "198.51.100.7");
+	/* The next turn restores the address of the DNS answer and begins a lookup. */
 	pass(f, 0.1);
 	assert_at(f, "192.0.2.2");
 	assert_int_equal(f->lookups, 2);

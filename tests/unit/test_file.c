@@ -120,7 +120,7 @@ static void limits(void **state)
 	assert_int_equal(file_replace(path, "12345678", 8, false), 0);
 	assert_int_equal(read_file(&out, 8), 0);
 	assert_int_equal(buffer_len(&out), 8);
-	assert_int_equal(read_file(&out, 16), 0); /* appended */
+	assert_int_equal(read_file(&out, 16), 0); /* appends 8 more bytes to @out */
 	assert_int_equal(buffer_len(&out), 16);
 	buffer_done(&out);
 	assert_int_equal(read_file(&out, 7), -EFBIG);

@@ -121,8 +121,8 @@ static void test_trains(void **state)
 	begin();
 }
 
-/* Makes @t differ from @s, or changes the slot of @t in *@slot. Returns false if the
- * difference does not apply to this kind of packet. */
+/* Applies difference number @what to packet @t, or to *@slot, the slot of the peer that sent @t.
+ * Returns false if packets of the same kind as @s cannot differ in this way. */
 static bool differ(unsigned what, const struct segment *s, struct segment *t, uint32_t *slot)
 {
 	switch (what) {

@@ -35,7 +35,7 @@ static void compare(struct segment s, uint16_t size)
 	struct gso g;
 
 	segment_leave_checksum(&s, packet, len, size, &vnet);
-	vnet.hdr_len = (uint16_t)len; /* forwarded packets have this value; it must not matter */
+	vnet.hdr_len = (uint16_t)len; /* as in forwarded packets; gso_parse() must ignore hdr_len */
 	assert_true(gso_parse(&g, &vnet, packet, (uint32_t)len));
 	assert_int_equal(g.segments, count);
 	for (unsigned i = 0; i < count; i++) {

@@ -41,8 +41,8 @@ static struct keep fresh(struct loop *loop, uint64_t now_ns)
 	return k;
 }
 
-/* Another program keeps removing the settings: ten restorations at once, then one every 3 s, and
- * ten again after a rest. */
+/* Another program keeps removing the settings. The first ten restorations are not delayed, and then
+ * there is one every 3 s. After a pause, ten restorations are not delayed again. */
 static void fight(void **state)
 {
 	struct loop *loop = loop_new();
@@ -74,7 +74,7 @@ static void fight(void **state)
 	loop_free(loop);
 }
 
-/* A check that finds nothing missing costs no token. */
+/* Only a restoration takes a token (keep.h). A check that finds nothing missing takes none. */
 static void nothing_missing(void **state)
 {
 	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
@@ -88,8 +88,8 @@ static void nothing_missing(void **state)
 	assert_int_equal(checks, 100);
 }
 
-/* Settings that cannot be restored are tried again after 1, 2, 4, ... 32 s, and the damage is
- * remembered. */
+/* If a check fails to restore the settings, it is repeated after 1, 2, 4, ... 32 s. Until a check
+ * succeeds, each check is told that the nftables tables may be damaged. */
 static void failing(void **state)
 {
 	static const unsigned waits_s[] = { 1, 2, 4, 8, 16, 32, 32 };
@@ -129,7 +129,7 @@ static void flushed_during_checks(void **state)
 	loop_timer_init(&k.timer, loop, on_timer, &k);
 	flushed = &k;
 	missing = 1;
-	k.not_before_ns = now_ns; /* keep_check_soon() reads the true clock */
+	k.not_before_ns = now_ns; /* so that keep_check_soon() does not use the real clock */
 	for (unsigned i = 0; i < KEEP_AT_ONCE + 5; i++) {
 		k.timer.at_ns = LOOP_NEVER; /* fire_timers() does this before it calls on_timer() */
 		on_timer(&k, now_ns);

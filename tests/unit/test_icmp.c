@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_icmp.c - which packets are answered and which must never be, and whether each answer is a
- * correct message. */
+/* test_icmp.c - which packets are answered with an ICMP error, which packets must never be
+ * answered, and whether each answer is a correct message. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -16,7 +16,7 @@
 #include "wg/indextab.h"
 #include "wgxdp/limits.h"
 
-/* Only the addresses of these bytes are used, as peers and sessions. */
+/* The addresses of these bytes serve as pointers to peers and sessions. The bytes are not used. */
 static char things[1000];
 #define PEER(i) ((struct peer *)&things[i])
 #define SESSION(i) ((struct session *)&things[500 + (i)])

@@ -261,8 +261,9 @@ static void low_order_keys(void **state)
 	t.a->endpoint_changes = 0;
 	node_new_key(t.a);
 	world_run(t.w, t.w->now_ns + 1);
-	assert_int_equal(t.a->endpoint_changes,
-			 2 * POINTS); /* the workers are told to refuse packets */
+	/* The device reports each unusable key as a changed endpoint, so that the workers refuse
+	 * packets to this peer. */
+	assert_int_equal(t.a->endpoint_changes, 2 * POINTS);
 	assert_int_equal(t.a->device.counts[REASON_no_session], 2 * POINTS);
 	for (struct peer *p = t.a->device.first; p; p = p->list_next)
 		assert_int_equal(p->stage.count, 0);

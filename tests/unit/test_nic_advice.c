@@ -24,7 +24,8 @@
 		.known = true, .on = true, .fixed = true                                           \
 	}
 
-/* A NIC with 4 of 8 queues and all features for XDP and trains. The arguments override members. */
+/* A NIC that uses 4 of its 8 queues and has all features that XDP and the UDP sockets use. The
+ * arguments override members. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 /* clang-format off */
 #define NIC(...) { .link = { .name = "eth0", .mtu = 1500 }, .driver = "ice", .native = NIC_YES, \
@@ -35,7 +36,7 @@
 
 static const struct {
 	struct nic_facts facts;
-	const char *paths; /* "rx tx" */
+	const char *paths; /* for receiving and for sending */
 	const char *why;   /* a part of a reason; "" = there must be no reason */
 	const char *commands; /* one on each line; a '!' marks a command that --tune runs */
 } cases[] = {

@@ -18,7 +18,8 @@
 #define US UINT64_C(1000)
 #define MS UINT64_C(1000000)
 
-/* The clock advances by step_ns at each look. The look number slow_look takes slow_ns instead. */
+/* A look is one poll() (reply_wait.h). Each look takes step_ns, except the look with the number
+ * slow_look, which takes slow_ns. */
 static uint64_t fake_ns, step_ns, slow_ns;
 static unsigned looks, yields, slow_look;
 
@@ -86,8 +87,9 @@ static void set_ready(int fd, bool ready)
 		eventfd_read(fd, &count);
 }
 
-/* Returns how many requests are not waited for until the next wait, which gets a reply or none. The
- * share of the waits is never exceeded. */
+/* Makes requests until the worker waits after one of them. Returns the number of the earlier
+ * requests. @reply: whether the wait gets a reply. The requests are 1 s apart, so the limit on the
+ * share of the waits does not matter. */
 static unsigned left_out(struct reply_wait *r, bool reply)
 {
 	unsigned n = 0;
@@ -104,8 +106,8 @@ static unsigned left_out(struct reply_wait *r, bool reply)
 	return n - 1;
 }
 
-/* 1. A wait ends when a descriptor is ready, says which, and takes only what is ready outside for a
- * reply. */
+/* 1. A wait ends when a descriptor is ready. The revents say which descriptors are ready. Only a
+ * ready descriptor outside counts as a reply. */
 static void test_ready(void **state)
 {
 	static const struct {
@@ -141,7 +143,7 @@ static void test_limits(void **state)
 		unsigned looks, misses;
 	} table[] = {
 		{ 0, 0, 100, 1 },	   /* 100 looks of 2 us */
-		{ 3, 50 * US - 1, 77, 1 }, /* 0.05 ms and 75 looks, and the last one */
+		{ 3, 50 * US - 1, 77, 1 }, /* a look of almost 50 us, and 76 looks of 2 us */
 		{ 3, 50 * US, 3, 1 },	   /* another thread has run */
 		{ 3, 200 * US - 1, 3, 1 }, /* the same */
 		{ 3, 200 * US, 3, 8 },	   /* the CPU is busy */
@@ -162,7 +164,8 @@ static void test_limits(void **state)
 	}
 }
 
-/* 3. After m misses the next 2^m - 2 requests are not waited for; each reply halves m. */
+/* 3. A wait without a reply is a miss. After m misses the worker leaves out the next 2^m - 2 waits.
+ * Each reply halves m. */
 static void test_misses(void **state)
 {
 	static const struct {
@@ -182,7 +185,8 @@ static void test_misses(void **state)
 		assert_int_equal(left_out(&r, table[i].reply), table[i].left_out);
 }
 
-/* 4. All waits together take at most an eighth of the time and 1 ms, however many replies come. */
+/* 4. All waits together take at most an eighth of the time plus 1 ms, even if every wait gets a
+ * reply. */
 static void test_share(void **state)
 {
 	uint64_t waited_ns = 0, begin_ns = fake_ns;
@@ -203,7 +207,7 @@ static void test_share(void **state)
 	assert_in_range(waited_ns, 120 * MS, 126 * MS + step_ns);
 }
 
-/* 5. Waits that take less than an eighth of the time are all due. */
+/* 5. If the waits take no more than an eighth of the time, none is left out. */
 static void test_within_share(void **state)
 {
 	struct reply_wait r = { 0 };
@@ -217,8 +221,8 @@ static void test_within_share(void **state)
 	}
 }
 
-/* 6. A worker waits after a turn that did nothing but send one message, and only if it has no
- * AF_XDP socket and the user did not turn waiting off. */
+/* 6. A worker waits only after a turn that did nothing but send one message. It never waits if it
+ * has an AF_XDP socket or if the user turned waiting off. */
 static void test_turns(void **state)
 {
 	static const struct {

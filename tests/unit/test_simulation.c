@@ -337,8 +337,9 @@ static void calm(struct sim *s)
 			n->under_load = false;
 }
 
-/* Checks that no recovery takes longer than its bound. The time counts from @since_ns, or, if
- * later, from the arrival of the last message that was sent before the network became good. */
+/* Checks that no recovery takes longer than its bound. The time is measured from @since_ns, or from
+ * the arrival of the last message that was sent before the network became good, whichever is
+ * later. */
 static void in_time(struct sim *s, uint64_t since_ns)
 {
 	uint64_t good_ns = s->w->disturbed_ns > since_ns ? s->w->disturbed_ns : since_ns;

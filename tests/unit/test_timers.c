@@ -311,9 +311,9 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* A worker and the control thread run at the same time. In the end the control thread must know the
- * last deadline, or be due to read the times before that deadline, in whatever order the events
- * came. */
+/* A worker and the control thread run at the same time. Whatever the order of their steps, the
+ * control thread must in the end know the last deadline, or have planned to read the times before
+ * that deadline. */
 static void no_deadline_is_lost(void **state)
 {
 	uint64_t next = TIMERS_NEVER, last = ROUNDS + 1 + 10 * NS_PER_S;

@@ -82,7 +82,7 @@ static void own_key(void **state)
 	/* If the device is given the private key of one of its peers, this peer is removed. */
 	assert_int_equal(say(&w, "set=1\nprivate_key=" ZERO "\n\n"), 0);
 	assert_int_equal(say(&w, text), 0);
-	assert_int_equal(endpoints_set, 1); /* the daemon learns that no name must be looked up */
+	assert_int_equal(endpoints_set, 1); /* now the peer and its endpoint are accepted */
 	assert_int_equal(w.device.peer_count, 2);
 	assert_int_equal(say(&w, "set=1\nprivate_key=" OWN "\n\n"), 0);
 	assert_int_equal(w.device.peer_count, 1);

@@ -92,8 +92,8 @@ static void overrun(void)
 	close(sender);
 }
 
-/* Lost uevents may have announced a new ID, so their loss counts as a report, but only on a machine
- * with a generation ID, and at most once in LOST_GAP_NS. */
+/* Lost uevents may have announced a new generation ID, so their loss is treated like such an
+ * announcement, but only on a machine with a generation ID, and at most once in LOST_GAP_NS. */
 static void lost_uevents(void **state)
 {
 	const struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = 1 };

@@ -13,7 +13,7 @@
  *   - No nonce is used twice under a key.
  *   - No message opens, and no session is current, unless the other side has derived the same keys.
  *   - Each initiation is accepted once and in order. A forged message changes nothing.
- *   - The index table, the indices that the mirror holds, and the sessions of the peers agree.
+ *   - The index table, the simulated BPF maps, and the sessions of the peers agree.
  */
 #ifndef WGXDP_WORLD_H
 #define WGXDP_WORLD_H
@@ -53,7 +53,8 @@ struct endpoint world_address(uint8_t host, uint16_t port);
 /* Gives @n a new private key. */
 void node_new_key(struct node *n);
 
-/* Checks that the tables, the mirror and the sessions agree, and that current sessions match. */
+/* Checks that the index table, the simulated BPF maps and the sessions of the peers agree, and that
+ * each current session is matched (witness.h). */
 void node_check(struct node *n);
 
 /* Starts the node's device. At first the device is down and has no peers. */
