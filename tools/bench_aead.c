@@ -60,7 +60,8 @@ struct cell {
 	bool open;
 	unsigned int len, batch;
 	double ns[MAX_BACKENDS][MAX_ROUNDS];
-	double bulk_ns[MAX_ROUNDS]; /* time for len bytes at OpenSSL's 16 KiB rate */
+	/* the time that OpenSSL needs for len bytes at its speed with messages of 16 KiB */
+	double bulk_ns[MAX_ROUNDS];
 };
 
 static double now_ns(void)

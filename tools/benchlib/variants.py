@@ -194,7 +194,8 @@ class Variant:
             return BareNode(ns, interface)
         if self.kind == "peer":
             return PeerNode(ns, interface, self.args.peer)
-        # The kernel encrypts and decrypts on all cores, so a node compared with it may do so, too.
+        # The kernel's WireGuard encrypts and decrypts on all cores. If wgxdp is compared with it,
+        # wgxdp may use all cores, too.
         return WgxdpNode(ns, interface, self.binary, self.options, self.args.peer == "kernel")
 
     @property
