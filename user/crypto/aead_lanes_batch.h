@@ -304,17 +304,20 @@ static INLINE size_t to_end_of_frame(const uint8_t *array, size_t len)
 #endif
 }
 
+#define WIPES_FRAME __attribute__((noinline, no_stack_protector, no_sanitize_address))
+
 /* wipe_deep_stack() and wipe_shallow_stack() overwrite the stack frames of functions that have
  * returned. The compiler may have spilled parts of the ChaCha20 state and of Poly1305 sums to these
- * frames. A stack protector would put a canary above the array, and then find it overwritten. */
-static __attribute__((noinline, no_stack_protector)) void wipe_deep_stack(void)
+ * frames. A stack protector would put a canary above the array, and then find it overwritten. With
+ * clang's AddressSanitizer the array may be elsewhere. */
+static WIPES_FRAME void wipe_deep_stack(void)
 {
 	uint8_t below[DEEP_STACK_BYTES];
 
 	wipe(below, to_end_of_frame(below, sizeof(below)));
 }
 
-static __attribute__((noinline, no_stack_protector)) void wipe_shallow_stack(void)
+static WIPES_FRAME void wipe_shallow_stack(void)
 {
 	uint8_t below[SHALLOW_STACK_BYTES];
 
