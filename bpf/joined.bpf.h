@@ -23,12 +23,11 @@
 
 /* Offsets and sizes in bytes. They are set only in the copy of the program for generic mode. In the
  * other copies they are 0, and the verifier removes the code that reads kernel memory. */
-const volatile __u32 frame_start_at; /* in struct xdp_buff: data_hard_start */
-const volatile __u32 frame_size_at;  /* in struct xdp_buff: frame_sz */
-const volatile __u32
-	shared_info_bytes;	  /* of skb_shared_info, rounded up to a cache line; 0: no check */
-const volatile __u32 gso_size_at; /* in struct skb_shared_info */
-const volatile __u32 gso_segs_at; /* in struct skb_shared_info */
+const volatile __u32 frame_start_at;	/* in struct xdp_buff: data_hard_start */
+const volatile __u32 frame_size_at;	/* in struct xdp_buff: frame_sz */
+const volatile __u32 shared_info_bytes; /* of struct skb_shared_info, rounded up; 0 = no check */
+const volatile __u32 gso_size_at;	/* in struct skb_shared_info */
+const volatile __u32 gso_segs_at;	/* in struct skb_shared_info */
 
 /* Returns the number of datagrams in the frame if it was joined, or 0 if the frame is a single
  * datagram. Returns 1 if the frame was joined but the number is unknown (a virtual machine may send

@@ -2,56 +2,11 @@
 /*
  * aead_avx512ifma.c - the AEAD in 512-bit registers, with a Poly1305 that multiplies 52 bits at a
  * time (IFMA).
- *
- * ChaCha20 and the code for batches are the same as in aead_avx512.c.
  */
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <stdalign.h>
-#include <stdbool.h>
-#include <string.h>
-
-#include "crypto/aead_backends.h"
-#include "crypto/aead_poly_scalar.h"
-#include "crypto/ct.h"
-#include "crypto/wipe.h"
-
-/* The compiler must unroll the short loops over words and limbs, so that the arrays stay in
- * registers. clang unrolls these loops at -O2, gcc only at -O3. */
-#if defined(__clang__)
-#pragma clang attribute push(                                                                      \
-	__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512ifma,bmi2"))),             \
-	apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512vl,avx512bw,avx512dq,avx512ifma,bmi2")
-#pragma GCC optimize("O3", "no-tree-loop-vectorize", "no-tree-ter")
-#endif
-
-#include "crypto/aead_zmm.h"
-
-#include "crypto/aead_lanes_256.h"
-
-#include "crypto/aead_ifma_zmm.h"
-
-#include "crypto/aead_ifma_poly.h"
-#include "crypto/aead_lanes_chacha.h"
-
-#include "crypto/aead_lanes_batch.h"
-
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
-
-static bool usable(void)
-{
-	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-	       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-	       __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("bmi2");
-}
+#define IFMA_REGISTERS "crypto/aead_ifma_zmm.h"
+#include "crypto/aead_ifma.h"
 
 /* Measured on an Ice Lake server: with this backend all code on the core takes 10 % more time, and
  * TCP through the tunnel is slower than with avx512. docs/aead.md */
