@@ -189,6 +189,14 @@ python_end() # PREFIX
 	is "$prefix${python_scripts[/$1]} runs to its end" "$status$(cat "$out.err")" 0
 }
 
+# Succeeds if this kernel has tcx, by which BPF programs are attached to both sides of a NIC.
+has_tcx()
+{
+	case $(uname -r) in
+	5.* | 6.[0-5].*) return 1 ;;
+	esac
+}
+
 # Repeats the command until it succeeds. Fails if the command still fails after SECONDS. On a slow
 # machine (emulation) the integer PATIENCE multiplies this limit and the limits in the Python files.
 wait_for() # SECONDS COMMAND...

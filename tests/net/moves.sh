@@ -68,13 +68,12 @@ renamed() # OLD NEW
 }
 
 ok "wireguard-go starts" stranger
-case $(uname -r) in
-5.* | 6.[0-5].*)
+if has_tcx; then
+	ways="tcx clsact"
+else
 	ways=clsact
 	pass "TC programs by tcx # SKIP this kernel has no tcx (Linux 6.6)"
-	;;
-*) ways="tcx clsact" ;;
-esac
+fi
 for way in $ways; do
 	[ "$way" = tcx ] || export WGXDP_FORCE_CLSACT=1
 	ok "$way: attach succeeds" eval "config | ours a '$A'"

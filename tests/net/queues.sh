@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Unusual NICs: more receiving than sending queues, a shaper, tc filters, netfilter rules that mark
-# packets, IPsec policies, and no native XDP.
+# Unusual NICs: more receiving than sending queues, a shaper, tc filters, tcx programs, netfilter
+# rules that mark packets, IPsec policies, and no native XDP.
 #
 #   ┌─── a ───┐  4 rx, 1 tx      ┌─── b ───┐
 #   │ wgxdp   │ eth0 ═════ eth0  │ wgxdp   │
@@ -97,6 +97,31 @@ is "data is received by AF_XDP" "$(show a "$A" .path.rx)" xdp
 filter del ingress
 ok "without the filter, show gives no reason" wait_for 5 is_silent
 in_ns a tc qdisc del dev eth0 clsact
+
+# --- BPF programs of others -----------------------------------------------------------------------
+
+by_tcx() # SIDE: attaches a BPF program to the NIC
+{
+	spawn a "$BUILD/tests/net/tcx" eth0 "$1"
+	foreign_program=$!
+}
+end_tcx() { kill "$foreign_program" && wait "$foreign_program"; } 2>/dev/null
+
+if has_tcx; then
+	by_tcx egress
+	ok "with a tcx program at egress, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
+	ok "show says why" wait_for 5 names "bypass the tc egress filters that are configured"
+	end_tcx
+	ok "without the tcx program, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+	by_tcx ingress
+	ok "a tcx program at ingress: show says that AF_XDP bypasses it" \
+		wait_for 5 names "bypasses the tc ingress filters that are configured there"
+	is "data is received by AF_XDP" "$(show a "$A" .path.rx)" xdp
+	end_tcx
+	ok "without the tcx program, show gives no reason" wait_for 5 is_silent
+else
+	pass "tcx programs of others # SKIP this kernel has no tcx (Linux 6.6)"
+fi
 
 # --- netfilter rules that may mark packets --------------------------------------------------------
 
