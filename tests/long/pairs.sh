@@ -11,8 +11,8 @@
 # Options that a test gives itself come later and so prevail.
 #
 # Tests in ANY_PATH do not depend on the path of packets, so they run with all options of a row.
-# Tests in OWN_PATH choose --rx and --tx themselves and count packets on each path, so they run with
-# only the other options of the row. Set TESTS to run only some of the tests.
+# Tests in OWN_PATH choose --rx and --tx themselves or say which path packets must take, so they run
+# with only the other options of the row. Set TESTS to run only some of the tests.
 
 . "$(dirname "$0")/../net/lib.sh"
 shopt -s extglob
@@ -29,9 +29,9 @@ ROWS='
 --rx=udp --tx=auto --no-gso --gro --no-uso --no-reply-wait --aead=libsodium
 --rx=auto --tx=xdp --no-gso --gro --no-uso --no-reply-wait --aead=libsodium
 '
-ANY_PATH='faults fulltunnel hostile layer3 multicast nat nicchoice offloads reload rps setup staging
-	swarm unreachable'
-OWN_PATH='accounting interop keys matrix moves outer roaming sticky tunnel_loop'
+ANY_PATH='faults hostile layer3 multicast nat offloads reload rps setup staging swarm unreachable'
+OWN_PATH='accounting fulltunnel interop keys matrix moves nicchoice outer roaming sticky
+	tunnel_loop'
 
 # Prints the pairs of options that the rows hold, each once.
 pairs_of_rows()
