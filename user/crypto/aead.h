@@ -23,7 +23,7 @@
  * above is read or written, so the buffers need no extra room.
  *
  * The running time does not depend on keys or contents. It does depend on the lengths, on the
- * number of jobs and on whether each tag was right, which are all public.
+ * number of jobs, on which jobs share a key and on whether each tag was right. All this is public.
  */
 #ifndef WGXDP_AEAD_H
 #define WGXDP_AEAD_H
@@ -63,7 +63,8 @@ struct aead_backend {
 
 /* Chooses the backend for the process: the one called @name or, if @name is NULL or "auto", the
  * fastest one that this CPU runs. A backend must pass a known-answer test before it is chosen.
- * "auto" skips a backend that fails the test, and measures the others (about 6 ms in all).
+ * "auto" skips a backend that fails the test, and measures the others except libsodium (about 6 ms
+ * in all).
  * @failed: may be NULL; *@failed is set to the name of the first backend that failed its test, or
  * to NULL if none did.
  * Returns 0, -ENOENT (no backend has that name), -ENOTSUP (this CPU cannot run the backend) or

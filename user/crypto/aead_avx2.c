@@ -3,8 +3,8 @@
  * aead_avx2.c - the AEAD in 256-bit registers: 8 ChaCha20 blocks or 4 Poly1305 packets at a time.
  *
  * This file holds the operations that differ between register widths. The algorithms are in
- * aead_lanes_*.h, which aead_avx512.c also compiles, for its own width. docs/aead.md draws the
- * lanes.
+ * aead_lanes_*.h, which the other SIMD backends compile, too, for their own widths. docs/aead.md
+ * draws the lanes.
  */
 #if defined(__x86_64__)
 

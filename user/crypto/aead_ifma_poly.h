@@ -267,8 +267,8 @@ static INLINE void load_poly_keys(struct poly *poly, const struct rows *rows, p6
 	mul(&poly->power[3], &poly->power[1].x, &poly->power[1]);
 }
 
-/* Computes the tags of @n packets, at most POLY_LANES. This function, mac_dealt() and
- * mac_one() are not inlined, because wipe_traces() wipes only the stack below their callers. */
+/* Computes the tags of @n packets, at most POLY_LANES. This function, mac_dealt() and mac_one() are
+ * not inlined, because wipe_traces() wipes only the stack below seal_batch() and open_batch(). */
 static __attribute__((noinline)) void mac_parallel(struct poly *poly, const struct mac *const mac[],
 						   size_t n)
 {

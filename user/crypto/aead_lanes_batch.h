@@ -246,7 +246,7 @@ static void queue_stream(struct window *w, const struct aead_job *job)
 /* Decrypts the packet with the key stream in scratch, which begins at @slot. */
 static void decrypt(struct window *w, const struct aead_job *job, size_t slot)
 {
-	uint8_t *end = w->keys[0]; /* may be overwritten: the keys are needed only for the tags */
+	uint8_t *end = w->keys[0]; /* may be overwritten, because all tags have been checked */
 	size_t at = 0, rest = job->len % BLOCK_LEN;
 
 	for (; at + BLOCK_LEN <= job->len; at += BLOCK_LEN)
@@ -291,8 +291,9 @@ static bool fit_into_slots(const struct aead_job *jobs, size_t n)
 }
 
 /* Returns the number of bytes from @array to the end of the stack frame of the calling function.
- * The array is in this frame and has @len bytes. The compiler may leave a gap above the array, and
- * the gap would keep what earlier functions left there. On arm64 nothing is above the array. */
+ * The array is in this frame and has @len bytes. The compiler may leave a gap above the array. If
+ * only the array were wiped, the gap would keep what earlier functions left there. On arm64 nothing
+ * is above the array. */
 static INLINE size_t to_end_of_frame(const uint8_t *array, size_t len)
 {
 #if defined(__x86_64__)

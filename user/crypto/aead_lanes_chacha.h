@@ -9,8 +9,8 @@
  *         x[15]   word 15     word 15     word 15       and output are transposed.
  *
  * In a round each step depends on the step before it, so one group of LANES blocks leaves half of
- * the execution units of an x86-64 CPU idle. Therefore two groups are computed at the same time on
- * x86-64 (INTERLEAVED).
+ * the execution units of an x86-64 CPU idle. Therefore the backends with registers of 256 or 512
+ * bits compute two groups at the same time (INTERLEAVED).
  *
  * If only a few blocks were queued, most lanes would be idle. In that case each block is laid out
  * in rows instead:

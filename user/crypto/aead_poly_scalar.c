@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * aead_poly_scalar.c - Poly1305 of one packet in the scalar registers, for packets that are too few
- * or too short to fill the lanes.
+ * or too short to fill the lanes, and for all packets of aead_sse2.c.
  */
 #if defined(__x86_64__) || defined(__aarch64__)
 

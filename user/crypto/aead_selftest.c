@@ -68,8 +68,8 @@ static void lay_out(struct scratch *s, const uint8_t *src, uint8_t *dst)
 	s->bytes = at;
 }
 
-/* Runs all jobs in batches. The first batch has @first jobs, and each later batch has one job more
- * than the batch before it. */
+/* Runs all jobs in batches. The first batch has @first jobs, each later batch has one job more than
+ * the batch before it, and the last batch has the jobs that are left. */
 static void run(void (*batch)(struct aead_job *, size_t), struct scratch *s, size_t first)
 {
 	for (size_t at = 0, n = first; at < N_JOBS; at += n++) {
@@ -105,9 +105,8 @@ static bool seals(const struct aead_backend *b, struct scratch *s, size_t first,
 	return memcmp(digest, answer, sizeof(answer)) == 0;
 }
 
-/* Returns true if all packets can be opened. With @alter, alters every second packet first. Then
- * returns true if the altered packets are refused, with zeroed outputs, and the others are
- * opened. */
+/* Returns true if all packets can be opened. With @alter, alters every second packet, and returns
+ * true if the altered packets are refused, with zeroed outputs, and the others are opened. */
 static bool opens(const struct aead_backend *b, struct scratch *s, size_t first, bool alter)
 {
 	bool good = true;

@@ -5,8 +5,8 @@
  * registers.
  *
  * This file holds the operations that differ between register widths. The algorithms are in
- * aead_lanes_*.h, which the other backends compile, too, for their own widths. docs/aead.md draws
- * the lanes.
+ * aead_lanes_*.h, which the other SIMD backends compile, too, for their own widths. docs/aead.md
+ * draws the lanes.
  */
 #if defined(__x86_64__)
 
