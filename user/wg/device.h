@@ -10,8 +10,8 @@
  *   clock                ─▶ device_tick ─▶ retries, keepalives, wiping
  *   configuration        ─▶ device_set_*, device_peer_*
  *
- * Control thread only. Workers call only what peer.h, session.h, stage.h, indextab.h and
- * allowedips.h mark as "any thread". All times named now_ns are CLOCK_BOOTTIME in ns.
+ * Control thread only; README.md lists what workers may call. All times named now_ns are
+ * CLOCK_BOOTTIME in ns.
  */
 #ifndef WGXDP_DEVICE_H
 #define WGXDP_DEVICE_H

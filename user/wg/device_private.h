@@ -67,7 +67,8 @@ void peer_timers_send(struct device *d, struct peer *p, const void *msg, size_t 
 		      uint64_t now_ns);
 
 /* Tells a worker to send the staged packets of @p; if there are none, sends a keepalive. Begins a
- * handshake if @p has no session that may send. */
+ * handshake if @p has no session that may send, or if the session of the keepalive must be
+ * renewed. */
 void peer_timers_keepalive(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Does the work of device_peer_redirect() after the endpoint has been replaced. */

@@ -47,7 +47,7 @@ bool endpoint_same(const struct endpoint *a, const struct endpoint *b);
 /* Clears the local address and the interface, so that the route chooses them again. */
 void endpoint_forget_local(struct endpoint *e);
 
-/* Returns true if no packet can be sent to the remote side: if there is no endpoint, if its port is
+/* Returns true if no packet may be sent to the remote side: if there is no endpoint, if its port is
  * 0, or if its address is in 0.0.0.0/8 (RFC 1122 3.2.1.3), unspecified, multicast, 255.255.255.255
  * or IPv4-mapped IPv6. Loopback addresses are valid, because two daemons on one host may use
  * them. */

@@ -75,8 +75,8 @@ void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 void noise_remote_expire(struct noise_remote *r);
 
 /* Returns true if we have a key, but no handshake is possible with the peer's key. Derives
- * static_static first if it is stale. While static_static is stale, no handshake message to or from
- * the peer can be made or authenticated. */
+ * static_static first if it is stale. While static_static is stale, no initiation to or from the
+ * peer can be made or authenticated. */
 bool noise_remote_unusable(struct noise_remote *r, const struct noise_identity *id);
 
 void noise_handshake_clear(struct noise_handshake *hs);

@@ -7,7 +7,7 @@
  *
  * Only the control thread adds and removes peers. The sessions of a peer, [W] 6.3:
  *
- *   previous ◀── current ◀── next      a session moves to the left when a newer one replaces it
+ *   previous ◀── current ◀── next      a confirmed next replaces current, which becomes previous
  *
  *   next      we are the responder, and nothing proves yet that the initiator has the keys; we send
  *             under this session as soon as a worker has decrypted a message of this session

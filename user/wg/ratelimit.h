@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ratelimit.h - token buckets for handshakes with a valid mac2 while the device is under load. A
- * valid mac2 proves the source address. Each source, an IPv4 address or an IPv6 /64, has one
- * bucket:
+ * valid mac2 proves the source address, unless the message is a replay. Each source, an IPv4
+ * address or an IPv6 /64, has one bucket:
  *
  *   handshake with valid mac2 ─▶ ratelimit_remembers ─ no ─▶ ratelimit_take ─▶ ratelimit_remember
  *                                     │ yes                      │ empty            and accept
@@ -10,8 +10,8 @@
  *                                   refuse                     refuse
  *
  * The memory is fixed: there are RATELIMIT_BUCKETS buckets, and a new source gets the least
- * recently used bucket. The accepted messages are recorded, because an observer could repeat them
- * with a forged source address and so use up the tokens of that source. Control thread only.
+ * recently used bucket. The accepted messages are recorded, because an observer that forges their
+ * source address could replay them, and so use up the tokens of the source. Control thread only.
  */
 #ifndef WGXDP_RATELIMIT_H
 #define WGXDP_RATELIMIT_H

@@ -10,7 +10,7 @@
  *   last_traffic      newest authentic packet, either direction     +interval: persistent keepalive
  *   last_received     newest authentic packet from the peer         no deadline; shows liveness
  *
- * The control thread derives all deadlines from the timestamps, so a data packet never arms or
+ * The control thread derives these deadlines from the timestamps, so a data packet never arms or
  * cancels a timer. A packet does not wake the control thread if the control thread will read the
  * timestamps within 10 s anyway, because the timer that a packet starts runs for at least 10 s. So
  * the control thread reads the timestamps of a peer with steady traffic once in 10 s. The flag
