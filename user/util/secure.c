@@ -60,7 +60,7 @@ static bool may_lock_any_amount(void)
 
 int secure_memory(void)
 {
-	/* With a finite limit, mlockall() would succeed now, but every later malloc() beyond the
+	/* With a finite limit, mlockall() might succeed now, but every later malloc() beyond the
 	 * limit would fail. Therefore lock nothing. */
 	if (!may_lock_any_amount())
 		return -EPERM;

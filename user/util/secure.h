@@ -15,8 +15,8 @@
  * the action. */
 bool secure_capable(unsigned capability);
 
-/* Forbids core dumps and ptrace, for this process and its children. Call it before the first secret
- * is read. */
+/* Forbids core dumps and ptrace, for this process and for its children until they call execve(2).
+ * Call it before the first secret is read. */
 void secure_forbid_dumps(void);
 
 /* Locks all memory of the process: the pages in use now, and every other page when it is first
