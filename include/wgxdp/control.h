@@ -49,7 +49,7 @@
  *                     pinned (directory of the maps or null), pinned_why (sentence or null: why
  *                     they are not pinned), bpf (bool: the BPF programs are loaded),
  *                     rps (bool: RPS is on for the tunnel interface),
- *                     kernel_lacks [sentence for each feature that this kernel lacks],
+ *                     kernel_lacks [phrase for each feature that this kernel lacks],
  *                     rx_packets {xsk, udp}, tx_packets {xsk, udp}: data messages,
  *                     in_flight (messages that AF_XDP sockets hold now because the NIC has not
  *                     sent them yet; when a socket is closed, its messages count as lost),

@@ -114,7 +114,7 @@ struct drops_value {
 	__u64 bytes; /* XDP and the NIC's TC: of the frame; wg0's TC: of the IP packet */
 };
 
-/* events: samples of dropped packets, at most EVENTS_PER_S per second for each reason. */
+/* events: samples of dropped packets, at most about EVENTS_PER_S per second for each reason. */
 #define EVENTS_PER_S 10
 #define EVENTS_BYTES (1U << 16) /* size of the ring; when it is full, further samples are lost */
 #define EVENT_HEAD_LEN 64	/* IPv6, UDP and the header of a data message */
