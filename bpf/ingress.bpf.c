@@ -121,7 +121,7 @@ int wgxdp_ingress(struct xdp_md *ctx)
 /* --- TC -------------------------------------------------------------------------------------- */
 
 /* How many bytes are pulled into the linear part of the skb. verdict_of() needs more bytes only if
- * the packet has many extension headers. */
+ * the packet has many or long extension headers. */
 #define HEAD_LEN 256
 
 /* Returns true if the packet may be UDP. The head of any other packet is not made linear, because

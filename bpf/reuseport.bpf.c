@@ -3,9 +3,9 @@
  * reuseport.bpf.c - chooses the UDP socket that gets a datagram, if there are several workers.
  * (With one worker there is one socket for each address family, and this program is not loaded.)
  *
- *   type 1, 2, 3 ─▶ the daemon
- *   type 4       ─▶ the worker of its receiver index; while that worker hangs, a live worker
- *   other        ─▶ worker 0, which counts the drop, so that junk costs the daemon no time
+ *   type 1, 2, 3   ─▶ the daemon
+ *   other          ─▶ the worker of its receiver index; while that worker hangs, a live worker
+ *   unknown index  ─▶ worker 0, which counts the drop, so that junk costs the daemon no time
  *
  * The IPv4 and the IPv6 sockets form two groups; `socks` holds the sockets of both groups. If the
  * chosen element of `socks` is empty, the kernel chooses a socket of the group by a hash. In this

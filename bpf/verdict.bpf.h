@@ -82,8 +82,8 @@ static __always_inline enum verdict verdict_of(struct cursor *c, __u32 ifindex,
 	if (!p->nic)
 		return VERDICT_NOT_OURS;
 	msg = c->pos;
-	/* Many extension headers can move the message beyond the linear part of the skb. The stack
-	 * can handle such a packet. */
+	/* Many or long extension headers can move the message beyond the linear part of the skb.
+	 * The stack can handle such a packet. */
 	if (c->beyond && msg + wire_data_len(0) > c->end)
 		return VERDICT_NOT_OURS;
 	p->reason = classify(c, &p->d, &p->m);
