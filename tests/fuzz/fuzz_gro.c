@@ -49,7 +49,7 @@ static void add_anything(const uint8_t *data, size_t size)
 	add(bytes, len, FLOWS);
 }
 
-/* Changes @s so that it does not continue its flow. */
+/* Changes @s so that it usually does not continue its flow. */
 static void disturb(struct segment *s, uint8_t how)
 {
 	switch (how & 15) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_gso.c - segments a vnet header and a packet that consist of arbitrary bytes. Nothing beyond
+ * fuzz_gso.c - segments a packet as its vnet header says; both are arbitrary bytes. Nothing beyond
  * the packet may be read or written. A valid TCP or UDP packet must be cut into the same segments
  * as by the plain code of segments.c.
  */

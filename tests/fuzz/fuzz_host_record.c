@@ -31,7 +31,7 @@ static void read_tuning(const char *text, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Most inputs get a part of a valid record, because a fuzzer would hardly ever guess
+	/* Many inputs get a part of a valid record, because a fuzzer would hardly ever guess
 	 * one. */
 	static const char host[] =
 		"{\"netns\":7,\"src_valid_mark\":true,\"nft4\":true,\"nft6\":true,"

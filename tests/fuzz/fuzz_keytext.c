@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_keytext.c - every text is either refused, or is exactly the text that its key encodes to. */
+/* fuzz_keytext.c - every text is either refused, or is the text that its key encodes to. Only hex
+ * digits may differ in case. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

@@ -57,8 +57,8 @@ static unsigned answers(const struct node *n)
 }
 
 /* Returns true if @dg equals the original in all bytes that matter while the node is not under
- * load. mac2 matters only under load, so it is not compared. If the macs are recomputed, the
- * sender's index in a handshake message is not compared either: only mac1 covers the index
+ * load. mac2 matters only under load, so it is not compared. If the macs are recomputed, mac1 and
+ * the sender's index in a handshake message are not compared either: only mac1 covers the index
  * ([W] 5.4.3), so anybody who knows the public key can change the index. */
 static bool same(uint8_t type, const struct datagram *dg, bool is_signed)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_netlink.c - parses any bytes as a message from the kernel about a link, a neighbour or a
- * route. Text must be terminated, addresses must have the length of their family, and nothing
- * beyond the message may be read. */
+ * route. Text must be terminated, neighbours must be IPv4 or IPv6, and nothing beyond the message
+ * may be read. */
 #include "io/netlink_route.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "netlink_message.h"
