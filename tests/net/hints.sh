@@ -100,7 +100,7 @@ pid=$(daemon_pid a "$A")
 kill -9 "$pid"
 wait_for 5 eval "! kill -0 $pid"
 refuses "show says that the daemon was killed, and what to do" 1 \
-	"$A: its daemon, process $pid, was killed; .wgxdp detach $A." in_ns a "$WGXDP" show "$A"
+	"$A: its daemon, process $pid, was killed; run .wgxdp detach $A." in_ns a "$WGXDP" show "$A"
 refuses "show without a name says the same" 0 "warning: $A: its daemon, process $pid, was killed" \
 	in_ns a "$WGXDP" show
 refuses "set says the same" 1 "was killed" in_ns a "$WGXDP" set "$A" debug on

@@ -39,8 +39,8 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 	if (err == -ENOENT && name_lock_is_stale(interface, &pid))
 		return fault(
 			f, err,
-			"%s: its daemon, process %d, was killed; `wgxdp detach %s` removes its "
-			"files, then attach again",
+			"%s: its daemon, process %d, was killed; run `wgxdp detach %s` to remove "
+			"its files, then attach again",
 			interface, pid, interface);
 	if (err == -ENOENT)
 		return fault(f, err,

@@ -111,9 +111,8 @@ static void print_path(FILE *out, const json_t *path)
 	else if (*text(path, "pinned_why"))
 		fprintf(out, "  maps: not pinned: %s\n", text(path, "pinned_why"));
 	if (json_is_true(json_object_get(path, "rps")))
-		fprintf(out,
-			"  rps: on for this interface, so TC checks only that an inner source "
-			"address belongs to some peer, not to the peer that sent the packet\n");
+		fprintf(out, "  rps: on for this interface, so TC checks only that an inner source "
+			     "address belongs to some peer, not that it belongs to the sender\n");
 	print_lacks(out, json_object_get(path, "kernel_lacks"));
 	fprintf(out, "  data messages: received %lld xsk, %lld udp; sent %lld xsk, %lld udp\n",
 		(long long)number(rx, "xsk"), (long long)number(rx, "udp"),

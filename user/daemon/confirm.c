@@ -10,7 +10,7 @@ static void on_deadline(void *ctx, uint64_t now_ns)
 	struct confirm *c = ctx;
 
 	if (c->state == CONFIRM_EXPIRED) {
-		log_error("the tunnel was neither confirmed nor detached; exiting");
+		log_error("no process has detached the unconfirmed tunnel; exiting");
 		c->ops->end(c->ctx);
 		return;
 	}

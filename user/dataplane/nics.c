@@ -206,9 +206,7 @@ static void open_tc(const struct nics_env *env, struct nic *nic)
 
 	if (loader_attach_nic_tc(env->loader, nic->ifindex, nic->name,
 				 env->options->tests.force_clsact, &tcx, &f))
-		log_info("the TC program cannot be attached, so only the daemon checks received "
-			 "packets: %s",
-			 f.text);
+		log_info("only the daemon checks received packets: %s", f.text);
 	else
 		nic->tc = true;
 }

@@ -52,8 +52,10 @@ struct tunnel_config {
 struct tunnel {
 	struct tunnel_config config;
 	uint32_t mtu;
-	struct netlink *netlink;     /* NULL = the interface is not in our namespace */
-	struct netlink_watch *watch; /* watches the interface's namespace; NULL = not found yet */
+	struct netlink *netlink; /* NULL = the interface is not known to be in our namespace */
+	/* Watches the interface's namespace. NULL = the namespace is not found yet, or cannot be
+	 * watched. */
+	struct netlink_watch *watch;
 	struct loop_timer follow_timer, routes_timer;
 	uint64_t routes_next_ns; /* routes are not read again before this time */
 	bool tc_refused;	 /* the last attempt to attach TC failed */
