@@ -206,7 +206,7 @@ class Tally:
 
     def settle(self, before, veth):
         """Waits until every packet is accounted for, but at most PATIENCE_S. Returns how many are
-        missing."""
+        missing, and what the daemon shows then."""
         end = time.monotonic() + PATIENCE_S
         while True:
             self.collect()
@@ -259,7 +259,7 @@ def mixed(b, count):
 
 
 class Reasons:
-    """Causes each drop reason once, and nothing else."""
+    """Causes the drop reasons one by one, except those that accounting.sh lists."""
 
     def __init__(self, bench, path):
         self.b, self.path = bench, path

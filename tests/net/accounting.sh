@@ -11,12 +11,13 @@
 #   └─────────────────────────────┘    veth    └───────────────────────┘
 #
 # First, 100,000 packets cross each combination of paths: a fifth of them go out, and the others,
-# good and bad, come in. Then each drop reason and each kind of loss by the kernel is caused once.
-# The test cannot cause these:
+# good and bad, come in. Then the drop reasons and the kinds of loss by the kernel are caused one by
+# one. The test cannot cause these:
 #
 #   oversized     the receive buffer holds the largest possible datagram
 #   tun_full      a TUN device accepts any number of written packets
 #   tx_full       the worker reaps completions before it gives up, and a veth never keeps a frame
+#   no_resources  memory and map entries do not run out
 #   tun_rx        nothing on the host refuses an IP packet from the tunnel interface
 #   loop          a route would have to change; see tunnel_loop.sh
 
@@ -79,7 +80,7 @@ done
 
 # --- the byte counts of `wg show` -----------------------------------------------------------------
 
-up_pair() # NS INTERFACE NUMBER PATH OTHER NUMBER PORT
+up_pair() # NS INTERFACE NUMBER PATH OTHER NUMBER
 {
 	ours "$1" "$2" --rx "$4" --tx "$4" < <(
 		interface "$1" ListenPort="5182$3" Address="10.99.0.$3/24"

@@ -7,7 +7,7 @@ exists. bystanders.py COUNT C S LINE...: sends COUNT datagrams each way.
 
 Each LINE is "FROM TO REPLY". A socket on FROM:51820 in namespace C sends to a socket on TO:51820 in
 namespace S, and the second socket sends its answers to REPLY. All datagrams must arrive unaltered.
-With a fourth word, "strict", only fragmented answers may arrive.
+With a fourth word, "strict", only answers that need no fragments are sent, and none may arrive.
 """
 
 import collections
@@ -26,7 +26,7 @@ PORT = 51820
 
 def shapes(rng, count):
     """Yields messages that a WireGuard node may send, with unknown indices; malformed messages; and
-    fragments."""
+    messages that need fragments."""
     for i in range(count):
         kind = rng.choice((1, 2, 3, 4, 4, 4, 4, 5, 255))
         length = {1: 148, 2: 92, 3: 64}.get(kind, 16 * rng.randrange(2, 90))

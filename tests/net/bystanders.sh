@@ -4,7 +4,8 @@
 #
 # The host is a gateway or a bridge for WireGuard traffic of other hosts, on the port that wgxdp
 # uses. This traffic passes unchanged and is not counted. Only the answers to a masqueraded client,
-# which are addressed to the host itself, are counted as passed. Meanwhile wgxdp's own tunnel works.
+# which are addressed to the host itself, are counted as passed. Before and after this traffic,
+# wgxdp's own tunnel works.
 #
 #   ┌────── c ──────┐          ┌──────────── h ────────────┐          ┌────────── s ─────────┐
 #   │ client    eth0 ═════ eth1 routes, masquerades, bridges eth0 ════ eth0 server, port 51820 │
@@ -174,7 +175,7 @@ done
 
 # --- a real node behind the host ------------------------------------------------------------------
 
-node() # NS INTERFACE SELF OTHER NUMBER OTHERS ENDPOINT?
+node() # NS INTERFACE SELF OTHER NUMBER NUMBER-OF-OTHER [ENDPOINT]
 {
 	foreign "$1" "$2" < <(
 		interface "$3" ListenPort=51820

@@ -4,9 +4,10 @@
 # The relay and the client from the section on containers in the WireGuard documentation, with the
 # config files of that section. Each runs as the first process of a container, which has its own
 # root file system, process namespace and network namespace. The container has Docker's default
-# capabilities, NET_ADMIN and SYS_MODULE, and its /proc/sys is read-only. A third container joins
-# the client's network namespace. It asks a DNS server for the address of a web server. The web
-# server answers with the address from which the request came, which must be the relay's.
+# capabilities, NET_ADMIN and SYS_MODULE, and its /proc/sys is read-only. In place of the section's
+# third container, a command in the client's container asks a DNS server for the address of a web
+# server. The web server answers with the address from which the request came, which must be the
+# relay's.
 #
 #   ┌─ c: client, vpn_test ─┐        ┌────── i: internet ──────┐         ┌──── r: relay ────┐
 #   │ wg0 192.0.2.2    eth0 ══════ eth0 routes, no NAT     eth1 ══════ eth0  wg0 192.0.2.1  │

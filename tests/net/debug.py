@@ -7,7 +7,7 @@ It sends from 192.0.2.2:51820 to 192.0.2.1:51820, as the peer with private key K
     replay    an initiation that was already answered
     mac       initiations with a wrong mac1
     past      an initiation, and another one after the clock was set back
-    spoof     data from 10.99.0.77, which is not the peer's, in a session
+    spoof     data from 10.99.0.77 and fd00::77, which are not the peer's, in a session
 """
 
 import base64

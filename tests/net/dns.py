@@ -4,7 +4,7 @@
 usage: dns.py ADDRESS RECORDS LOG
 
 It answers questions for A and AAAA at ADDRESS, port 53, by UDP. The directory RECORDS has a file
-for each name. The server reads the file for each question. It contains
+for each name. The server reads the file for each question. The file contains
 
     TTL all|one ADDRESS...
 

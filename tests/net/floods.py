@@ -3,7 +3,7 @@
 """floods.py PID INTERFACE A B KEYS VERB ARGUMENT... - the floods of floods.sh and their victims.
 
     established     floods from the address and port of a peer with a session
-    cookies         which sources get a cookie, and how often; with --handshake-rate 1
+    cookies         from where a cookie is accepted, and how often; with --handshake-rate 1
     swarm N quick   N initiators behind one address, for a hub that has just started
     swarm N loaded  the same, while a flood keeps the hub under load
     foreign PID INTERFACE  wireguard-go in B; first wgxdp is under load, then wireguard-go
@@ -374,7 +374,7 @@ class Swarm:
     def connect(self, still):
         """Runs until all have a session, or one has used up its attempts."""
         due = []
-        with still:  # so that all peers send at the same time
+        with still:  # so that the hub finds all initiations at the same time
             for n, m in enumerate(self.members):
                 m.initiate()
                 heapq.heappush(due, (time.monotonic() + self.retry_s(), n))

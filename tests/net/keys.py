@@ -67,8 +67,8 @@ class Keys:
     # --- helpers ---
 
     def use(self, which, psk=ZEROS):
-        """From now on the peer assumes that the daemon has its private key number @which, and uses
-        the preshared key @psk."""
+        """From now on the peer uses the preshared key @psk, and assumes that the daemon's private
+        key is number @which."""
         self.node = wgpeer.Node(self.b, wgpeer.public_of(self.own[which]), psk)
 
     def set_key(self, which):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""layer3.py INTERFACE A B KEYS - sends authenticated packets whose source belongs to another NIC.
+"""layer3.py INTERFACE A B KEYS - sends authenticated packets with valid and invalid sources.
 
 Prints "ok WHAT" and "not ok WHAT: why". The daemon listens in A at 192.0.2.1:51820. A reaches B
 through one NIC, and the network 10.1.2.0/24 through another.

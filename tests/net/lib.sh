@@ -158,8 +158,8 @@ need_cryptography()
 		skip_all "needs python3-cryptography; see docs/dependencies.md"
 }
 
-# Runs a Python script of this folder. Each line "ok WHAT" or "not ok WHAT" of its output becomes a
-# test, and so does its exit status.
+# Runs a Python script of the test's folder. Each line "ok WHAT" or "not ok WHAT" of its output
+# becomes a test, and so does its exit status.
 python_tap() # PREFIX SCRIPT ARGUMENT...
 {
 	python_begin "$@"

@@ -316,8 +316,8 @@ class Shuffle:
             got == want[True] and not drops, f"{got} came, {drops}, want {want}")
 
     def compare_out(self, count):
-        """The trie and the map agree on destinations, too. The map counts the packets offered to
-        each peer."""
+        """The trie and TC's map agree on destinations, too. TC counts the packets offered to each
+        peer."""
         b, want, before = self.b, collections.Counter(), self.b.drops()
         offered, slots = self.b.offered(), self.b.slots()
         list(drain(b.outer))

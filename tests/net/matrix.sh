@@ -144,7 +144,7 @@ done
 # --- keepalives: 32 bytes each, counted by the other side -----------------------------------------
 
 received() { field "$1" transfer 2; }
-keeps_alive() # SENDER RECEIVER SET
+keeps_alive() # SENDER RECEIVER SET PEER
 {
 	local before
 	before=$(received "$2")

@@ -28,7 +28,7 @@ stranger() { stranger_b "$B" && in_ns b ip address add 10.98.0.2/32 dev "$B"; }
 
 # Moves the interface to another namespace. The move sets the interface down and removes its
 # addresses, so move() adds the address again and sets the interface up.
-move() # FROM TO [NAME]
+move() # FROM TO
 {
 	in_ns "$1" ip link set "$A" netns "$ID-$2" &&
 		in_ns "$2" ip address add 10.99.0.1/24 dev "$A" &&

@@ -61,7 +61,7 @@ before=$(show b "${ID}b" .path.rx_packets.xsk)
 ok "pings of 2000 bytes are answered again" large a 10.99.0.2
 holds "the pings arrive by AF_XDP" "$(show b "${ID}b" .path.rx_packets.xsk)" -gt "$before"
 
-# Frames that are too large for AF_XDP go through the UDP socket, until the MTU is lowered.
+# While the MTU is too large for AF_XDP, all data goes through the UDP socket.
 down a "${ID}a"
 down b "${ID}b"
 for ns in a b; do in_ns $ns ip link set eth0 mtu 9000; done

@@ -26,7 +26,7 @@ cd "$(dirname "$0")/../.." || exit 1
 need_root
 need_cmd ip wg jq unshare mount script
 
-# Commands see $etc/resolv.conf as /etc/resolv.conf. Two cases have files of their own, with other
+# Commands see $etc/resolv.conf as /etc/resolv.conf. Three cases have files of their own, with other
 # servers.
 cases=(moved turns roamed full boot)
 etc=$TMP

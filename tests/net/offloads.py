@@ -178,8 +178,8 @@ def tcp_packet(number, wrong):
 
 
 def wrong_checksums(bench):
-    """Sends a burst of packets that would be merged. A third of them enters with a wrong
-    checksum."""
+    """Sends bursts of packets that would be merged if all had right checksums. A third of them has
+    a wrong checksum."""
     out = bench.socket(1, socket.AF_PACKET, socket.SOCK_DGRAM)
     into = receiver(bench, 2, socket.AF_INET)
     right = [i for i in range(90) if i % 3 != 1]

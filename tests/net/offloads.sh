@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Large packets through the tunnel, with every combination of offloads. Packets that are split,
-# merged or sent in trains (several datagrams with one system call) arrive unchanged, and a wrong
-# checksum is never repaired.
+# Large packets through the tunnel, with all offloads, and with each one switched off. Packets that
+# are split, merged or sent in trains (several datagrams with one system call) arrive unchanged, and
+# a wrong checksum is never repaired.
 #
 #   c: eth0 ═══ eth1 :a: eth0 ═══ eth0 :b     10.99.0.1 a, 10.99.0.2 b, 10.99.0.3 c, fd99:: likewise
 

@@ -43,7 +43,7 @@ class Bench:
         self.outer, self.path = int(outer), path
         self.family = {4: socket.AF_INET, 6: socket.AF_INET6}
         self.wire, self.tunnel = Tap(b, "eth0"), Tap(a, interface)
-        self.loopback = Tap(a, "lo")  # the host sends its ICMP errors to local senders through lo
+        self.loopback = Tap(a, "lo")  # ICMP errors for senders on the host come through lo
         with wgpeer.namespace(b):
             self.sock = socket.socket(self.family[self.outer], socket.SOCK_DGRAM)
             self.sock.bind((OUTER[self.outer][1], FAR_PORT))
@@ -188,8 +188,8 @@ def classes_out(bench):
 
 
 def classes_in(bench):
-    """Decapsulation sets the inner ECN mark by RFC 6040, for all pairs of inner and outer marks.
-    The inner DSCP stays the same."""
+    """Decapsulation sets the inner ECN mark by RFC 6040, for all pairs of inner and outer marks,
+    but drops no packet. The inner DSCP stays the same."""
     bench.connect()
     for version, make in ((4, wgpeer.ipv4), (6, wgpeer.ipv6)):
         for inner in range(4):
@@ -265,7 +265,7 @@ def padding(bench):
         until(bench, version, 1281, 1285)
         routes_by(bench, version, "delete", host, "dev", bench.interface)
         until(bench, version, 1297, 1300)
-    # The MTU of a route also counts if a rule selects the route's table.
+    # The MTU of a route in another table also counts, because a rule might select that table.
     routes_by(bench, 4, "add", "10.99.0.2/32", "dev", bench.interface, "mtu", "1298", "table", "77")
     until(bench, 4, 1297, 1298)
     routes_by(bench, 4, "flush", "table", "77")

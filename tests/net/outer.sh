@@ -46,7 +46,7 @@ for path in xdp udp; do
 	clean "$path: nothing is left" a "$A"
 done
 
-# --- the tunnel in a namespace whose routes the daemon does not see -------------------------------
+# --- the tunnel in another namespace than its daemon ----------------------------------------------
 
 far_c() { python_tap "elsewhere: " outer.py "$ID-c" "$ID-b" "$A" "$TMP" 4 xdp "$@"; }
 

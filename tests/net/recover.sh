@@ -60,8 +60,9 @@ by_xdp() { [ "$(show a "$A" '.peers[0].tx')" = xdp ]; }
 
 reached() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2; }
 
-# Checks that all pings in both directions are answered, and that their 40 messages take PATH. If
-# PATH is xdp, one message may take the UDP socket, to refresh conntrack.
+# Checks that all pings in both directions are answered. If PATH is xdp, all 40 messages must take
+# AF_XDP, except that one may take the UDP socket, to refresh conntrack. If PATH is udp, the 20
+# messages that a sends must take the UDP socket.
 works() # WHAT [PATH]
 {
 	local way=${2:-$path} before after xsk udp

@@ -188,9 +188,9 @@ class Roaming:
                 self.d.endpoint(silent))
 
     def martians(self):
-        """Authentic data with a martian source. XDP passes it to the stack, which drops some of it.
-        The data that arrives does not change the endpoint. Linux does not treat 240.0.0.0/4 as
-        martian."""
+        """Authentic data with a martian source. If the source is martian on every host, XDP passes
+        the data to the stack, which drops some of it. The data that arrives does not change the
+        endpoint. Linux does not treat 240.0.0.0/4 as martian."""
         xdp = int(self.path == "xdp")
         for source, arrives in (
                 ("0.0.0.0", 0), ("0.1.2.3", 1), ("127.0.0.1", 0), ("224.0.0.1", 0),

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# SaveConfig, `wgxdp save` and `wgxdp strip` treat a config file exactly as wg-quick(8) does.
+# SaveConfig, `wgxdp save` and `wgxdp strip` treat a config file as wg-quick(8) does.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 

@@ -10,7 +10,7 @@
 #   a: wgxdp, wgxdp ── eth0 ═══ eth0 :b  wireguard-go      c: interfaces are moved here
 #
 #   SEQUENCES=200 CYCLES=500   the long run
-#   SEED=17 SEQUENCES=1        repeats that sequence
+#   SEED=17 SEQUENCES=1        sequence 17 with tcx, and 18 with clsact
 
 . "$(dirname "$0")/lib.sh"
 need_root

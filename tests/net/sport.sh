@@ -39,7 +39,7 @@ chosen()
 		jq -r '.[0].gateway'
 }
 
-answers_by() # PATH PORT
+answers_by() # PATH PORT WHAT
 {
 	ok "$3: a attaches" ours a "$A" --rx "$1" --tx "$1" < <(
 		interface a ListenPort="$2" Address=10.99.0.1/24

@@ -129,7 +129,7 @@ class Unreachable:
             "errors a second are sent",
             counted and errors is not None and 0 < errors <= LIMIT_PER_S * seconds,
             f"{errors} errors in {seconds} s; {self.d.drops()}")
-        time.sleep(1.1)  # wait until the limit of this second has ended
+        time.sleep(1.1)  # wait until errors are allowed again
         self.told("after the burst", self.own, to, "no_peer")
 
     def connect(self, to):

@@ -197,8 +197,8 @@ class Node:
         return message
 
     def take_cookie(self, reply):
-        """[W] 5.4.7. Raises InvalidTag unless the reply answers the last initiation of this
-        node."""
+        """[W] 5.4.7. Raises ValueError or InvalidTag unless the reply answers the last initiation
+        of this node."""
         kind, receiver = struct.unpack("<II", reply[:8])
         if kind != COOKIE or receiver != self.pending[1] or len(reply) != 64:
             raise ValueError("no cookie for our initiation")

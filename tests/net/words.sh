@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Words on the command line that are not a command, an interface, or an existing file. `wgxdp WORD`
-# serves an interface of that name, so a typing error must not seem to work.
+# Words on the command line that are no command: typing errors, and names of files and of existing
+# interfaces. `wgxdp WORD` serves an interface of that name, so a mistake must not seem to work.
 #
 #   a: eth0 ═══ eth0 :b
 

@@ -117,7 +117,7 @@ waits_for_replies()
 	in_ns b taskset -apc "0-$(($(nproc) - 1))" "$pid" && return "$status"
 }
 case $WGXDP in
-*/tsan/*) pass "a worker waits for replies # SKIP the sanitizer makes each look too slow" ;;
+*/tsan/*) pass "a worker waits for replies # SKIP with the sanitizer polling is too slow" ;;
 *) ok "a worker waits for replies without sleeping" waits_for_replies ;;
 esac
 
