@@ -3,7 +3,7 @@
 # timeout: 1200
 #
 # A hub of 100,000 peers: how long another peer waits for its session while strangers ping, routes
-# change, `wgxdp show` runs, or packets for 60,000 silent peers arrive.
+# change, `wgxdp show` runs, or packets for 60,000 silent peers are sent.
 #
 #   ┌────────── a ──────────┐                    ┌──────── b ────────┐
 #   │ wgxdp, 100,000 peers  │                    │ hub.py, one peer  │

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Builds the Debian package from a clean copy, checks it with lintian, installs it, upgrades it
-# while a tunnel runs, removes and purges it. All this happens in an overlay over this system's
-# files, so that the system itself does not change.
+# while a tunnel runs, removes and purges it. The package is installed in an overlay over this
+# system's files, so that the system itself does not change.
 
 cd "$(dirname "$0")/../.." || exit 1
 OWN_MOUNTS=yes # for the overlay

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# One datagram to a closed port is answered by an ICMP error, and then there is no more traffic. The
-# receiver of the error sends one keepalive after ten seconds, and then both sides are silent;
-# neither side answers a keepalive with a keepalive. The test covers wireguard-go and wgxdp, each as
+# One datagram to a closed port is answered by an ICMP error, and no more data follows. The receiver
+# of the error sends one keepalive after ten seconds, and then both sides are silent; neither side
+# answers a keepalive with a keepalive. The test covers wireguard-go and wgxdp, each as
 # sender and as receiver, by AF_XDP and by UDP sockets. All pairs run at once.
 #
 #   a0 ═══ b0   a1 ═══ b1   ...   each a pair of nodes: wgxdp at a, wireguard-go or wgxdp at b

@@ -3,8 +3,8 @@
 time.
 
 INTERFACE is wgxdp's in namespace a, with 192.0.2.1 and 10.99.0.1. KEYS is the prefix of the files
-b.key and a.pub. Each scenario says which node is in b, with 192.0.2.2 and 10.99.0.2. Times are
-checked with a tolerance, and numbers of messages exactly.
+b.key and a.pub. Each scenario says which node is in b, with 192.0.2.2 and 10.99.0.2. Times, and
+numbers of messages that depend on jitter, are checked with a tolerance, and other numbers exactly.
 """
 
 import os
@@ -98,8 +98,7 @@ def unanswered(s):
 
 
 def expires(s):
-    """The peer in namespace b began a session and uses it after it has expired. The daemon in
-    namespace a writes a log."""
+    """The peer in namespace b begins a session, and uses the session even after its end."""
     sock = bound(s.b, "192.0.2.2", 51820)
     session = s.node.connect(sock, TO)
     start = time.monotonic()
