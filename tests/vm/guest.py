@@ -2,7 +2,7 @@
 """A virtual machine that can be saved, restored and suspended.
 
     guest = Guest(directory, namespace)
-    guest.start()                       boots; guest.start("NAME") continues a snapshot, paused
+    guest.start()                       boots; guest.start("NAME") loads a snapshot, paused
     guest.run("ip link")                runs a command in the guest and returns its output
     guest.monitor("savevm NAME")        a command of QEMU's monitor
     guest.command("cont")               a command of QMP; guest.event("SUSPEND") waits for an event

@@ -134,8 +134,8 @@ class Lives:
         say("with the same ID the capture shows repeated counters", len(again) >= FEW, len(again))
 
     def restore(self, name, snapshot):
-        """Continues a snapshot with data. Returns what the guest sends, and the time when it was
-        continued."""
+        """Continues @snapshot, and lets data flow. Returns what the guest sends, and the time when
+        the guest was continued."""
         self.guest.stop()
         self.capture.take()
         self.guest.start(snapshot)
@@ -158,7 +158,7 @@ class Lives:
 
     def idle(self, name):
         """Restores the snapshot in which no data flows. The guest sends data only after the daemon
-        has noticed that it was restored."""
+        has noticed the restore."""
         sent, _ = self.restore(name, "idle")
         same(f"{name}: a handshake comes first", sent[0][0], wgpeer.INITIATION)
         self.back(name, sent, sent[0].at)

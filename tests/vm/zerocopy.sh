@@ -7,8 +7,8 @@
 # mode. With zero-copy the tunnel survives resets of the queues.
 #
 # The NIC has two queues, and two more while an XDP program is attached. The sockets of the
-# additional queues always use copy mode, because the driver cannot release a zero-copy socket when
-# it removes its queue.
+# additional queues always use copy mode, because the driver cannot release the zero-copy socket of
+# a queue that it removes.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ tap0 ─ br0 ─ tap1 ═══ eth0  10.99.0.2 kernel :b
 
