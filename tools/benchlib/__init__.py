@@ -4,7 +4,10 @@
 net.py       namespaces, veth pairs, commands in them
 variants.py  the tunnels that are compared, as nodes: wgxdp, the peer implementation, none
 topology.py  which nodes a case needs and how they are joined
-load.py      iperf3 and build/tools/udpblast
+load.py      iperf3, build/tools/udpblast and build/tools/peerswarm
 cases.py     what is measured
-report.py    medians, ratios, spread; the table, JSON and the picture
+noise.py     the share of the machine that other processes take
+profile.py   where a packet's time goes
+report.py    medians, ratios, spread; the table and the JSON
+plot.py      the picture
 """

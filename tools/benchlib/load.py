@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The load: iperf3 for TCP, build/tools/udpblast for UDP and round trips."""
+"""The load: iperf3 for TCP, build/tools/udpblast and build/tools/peerswarm for UDP."""
 
 import json
 import time
@@ -10,7 +10,7 @@ UDPBLAST = "build/tools/udpblast"
 PEERSWARM = "build/tools/peerswarm"
 PORT = 7000
 LOSS_LIMIT = 0.01
-RATE_LOW, RATE_HIGH, RATE_STEPS = 5e3, 1.2e6, 8  # the search ends within 4 % of the highest rate
+RATE_LOW, RATE_HIGH, RATE_STEPS = 5e3, 1.2e6, 8  # the search ends within 2.2 % of the highest rate
 SETTLE_S = 0.25  # time after the sender's end for queued packets to arrive
 
 

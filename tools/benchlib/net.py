@@ -16,7 +16,7 @@ _processes = []
 
 
 class Failure(Exception):
-    """A command that had to succeed has failed. The text has the command and its output."""
+    """The benchmark cannot continue. The text says why."""
 
 
 def private_bpffs():

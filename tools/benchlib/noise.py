@@ -71,8 +71,8 @@ class Watch:
 
 
 def undisturbed(measure, limit):
-    """Repeats measure() while others take more than @limit. Returns its best result and the share
-    of others."""
+    """Repeats measure(), at most REPEATS times, while others take more than @limit. Returns the
+    least disturbed result and the share of others."""
     best = None
     for _ in range(1 + REPEATS):
         with Watch() as watch:

@@ -183,7 +183,7 @@ class Variant:
         if self.kind not in ("bare", "peer"):
             if base not in OPTIONS:
                 raise net.Failure(f"unknown variant '{text}': the variants are bare, peer, "
-                                  f"{', '.join(OPTIONS)}, and these with the prefix 'old-'")
+                                  f"{', '.join(OPTIONS)}; 'old-' may precede all but bare and peer")
             if base != self.kind and not args.wgxdp_old:
                 raise net.Failure(f"variant '{text}' needs --wgxdp-old PATH")
             self.options = OPTIONS[base] + self.options
