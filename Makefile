@@ -8,7 +8,7 @@
 #   user/cli/wgxdp.c (main) + libwgxdp.a + libwgcore.a ──▶ build/wgxdp
 #   tests/{unit,bpf,net}/*.c + the libraries + cmocka ──▶ build/tests/.../*
 #
-# New files need no entry here. SAN=asan|tsan|fuzz builds user/ and tests/ again with
+# New files need no entry here. SAN=asan|tsan|fuzz builds user/, tests/ and tools/ again with
 # instrumentation, under build/$(SAN).
 
 MAKEFLAGS += --no-builtin-rules
