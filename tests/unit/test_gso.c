@@ -9,7 +9,6 @@
 
 #include "path/gso.h"
 #include "segments.h"
-#include "util/inetsum.h"
 
 static uint8_t packet[SEGMENT_MAX], expected[SEGMENT_MAX], got[SEGMENT_MAX + 1];
 
@@ -184,34 +183,6 @@ static void test_refused(void **state)
 	assert_false(gso_parse(&g, &v, packet, len));
 }
 
-/* 6. Compares the sums with those of a plain loop, for all lengths at three offsets. */
-static void test_sums(void **state)
-{
-	static uint8_t from[400];
-
-	(void)state;
-	for (unsigned i = 0; i < sizeof(from); i++)
-		from[i] = (uint8_t)(i * 37 + (i >> 3));
-	memset(from + 200, 0xff, 100);
-	for (unsigned at = 0; at < 3; at++) {
-		for (unsigned n = 0; n + at < sizeof(from); n++) {
-			unsigned long sum = 0;
-			uint16_t word;
-
-			for (unsigned i = 0; i < n; i += 2) {
-				uint8_t pair[2] = { from[at + i],
-						    i + 1 < n ? from[at + i + 1] : 0 };
-
-				memcpy(&word, pair, 2);
-				sum += word;
-			}
-			while (sum >> 16)
-				sum = (sum & 0xffff) + (sum >> 16);
-			assert_int_equal(inetsum_fold(inetsum_add(from + at, n, 0)), sum);
-		}
-	}
-}
-
 /* Inserts a destination options header of @size bytes behind the IPv6 header. Returns the new
  * length. */
 static size_t insert_extension(uint8_t *at, size_t len, uint8_t size)
@@ -229,7 +200,7 @@ static size_t insert_extension(uint8_t *at, size_t len, uint8_t size)
 	return len + size;
 }
 
-/* 7. The kernel leaves the segmentation of packets with IPv6 extension headers to us, too. Each
+/* 6. The kernel leaves the segmentation of packets with IPv6 extension headers to us, too. Each
  * segment gets a copy of the extension headers. */
 static void test_extensions(void **state)
 {
@@ -271,7 +242,6 @@ int main(void)
 		cmocka_unit_test(test_complete_checksum),
 		cmocka_unit_test(test_finish),
 		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_extensions),
 	};
 

@@ -2,6 +2,13 @@
 /*
  * inetsum.c - see inetsum.h. 64-bit words are added as two 32-bit halves, each into 64-bit
  * accumulators, so that no carry is lost and the compiler can use vector instructions.
+ *
+ * The loop adds whole words and their high halves, because that takes fewer instructions than
+ * adding both halves. The sum of the low halves is then
+ *
+ *     low = all - (high << 32)
+ *
+ * which is exact although "all" wraps around, because "low" itself is less than 2^64.
  */
 #include "util/inetsum.h"
 
@@ -50,21 +57,24 @@ static inline uint64_t add_tail(const uint8_t *p, size_t n, uint64_t sum)
 	return sum;
 }
 
-static uint64_t total(vec low, vec high, uint64_t sum)
+/* Returns the sum of the halves of the words in both lanes. */
+static uint64_t total(vec all, vec high)
 {
-	return sum + low[0] + low[1] + high[0] + high[1];
+	vec low = all - (high << 32);
+
+	return low[0] + low[1] + high[0] + high[1];
 }
 
 uint64_t inetsum_add(const void *data, size_t n, uint64_t sum)
 {
 	const uint8_t *p = data;
-	vec low = { 0 }, high = { 0 };
+	vec all = { 0 }, high = { 0 };
 
 	for (; n >= STEP; n -= STEP, p += STEP) {
 		vec a = load(p), b = load(p + 16), c = load(p + 32), d = load(p + 48);
 
-		low += (a & LOW) + (b & LOW) + (c & LOW) + (d & LOW);
+		all += a + b + c + d;
 		high += (a >> 32) + (b >> 32) + (c >> 32) + (d >> 32);
 	}
-	return add_tail(p, n, total(low, high, sum));
+	return add_tail(p, n, sum + total(all, high));
 }
