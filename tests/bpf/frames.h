@@ -33,7 +33,7 @@ struct poke {
 /* An IPv6 extension header. */
 struct extension {
 	uint8_t type;
-	uint8_t units; /* length in units of 8 bytes, without the first 8 */
+	uint8_t units; /* length in units of 8 bytes, without the first 8 bytes */
 };
 
 struct frame_spec {
@@ -109,7 +109,8 @@ static inline uint32_t frame_ip_len(const struct frame_spec *s)
 	return len;
 }
 
-/* Writes the extension headers to @at, and the type of the first one to *@next. */
+/* Writes the extension headers to @at, and the type of the first one, or UDP if there is none, to
+ * *@next. */
 static inline void frame_extensions(const struct frame_spec *s, uint8_t *next, uint8_t *at)
 {
 	for (unsigned i = 0; i < s->extension_count; i++) {

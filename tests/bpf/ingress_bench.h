@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingress_bench.h - runs the programs of bpf/ingress.bpf.c by BPF_PROG_TEST_RUN. Each frame goes
- * through the XDP program and the NIC's TC program; each run checks the verdict and the counters,
- * and that the frame is unchanged. Needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN (for a network
+ * ingress_bench.h - runs the programs of bpf/ingress.bpf.c by BPF_PROG_TEST_RUN. expect() runs
+ * the XDP program and the NIC's TC program on a frame, and checks the verdicts, the counters, and
+ * that the frame is unchanged. Needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN (for a network
  * namespace with an AF_XDP socket on its lo).
  */
 #ifndef TESTS_BPF_INGRESS_BENCH_H
@@ -42,7 +42,7 @@
 #define NIC_NUMBER 3
 #define CPUS_MAX 4096
 #define HEARTBEAT_FOR_NS                                                                           \
-	(3600 * (int64_t)NS_PER_S) /* a heartbeat in the future, so that it stays fresh */
+	(3600 * (int64_t)NS_PER_S) /* how far ahead a heartbeat is set, so that it stays fresh */
 
 static struct ingress_bpf *skel;
 static const char *denied; /* why all tests are skipped, or NULL */

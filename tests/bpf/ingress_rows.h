@@ -132,7 +132,7 @@ static const struct row rows[] = {
 	{ "v4 cookie reply, unknown index", { ANY(4, WIRE_COOKIE, UNKNOWN) }, NO_INDEX },
 	{ "v6 cookie reply, unknown index", { ANY(6, WIRE_COOKIE, UNKNOWN) }, NO_INDEX },
 
-	/* malformed messages; test_lengths in test_ingress.c tries every length */
+	/* malformed messages; test_lengths in test_ingress.c tries more lengths */
 	{ "v4 type 0", { ANY(4, 0, SESSION) }, MALFORMED },
 	{ "v4 type 5", { ANY(4, 5, SESSION) }, MALFORMED },
 	{ "v6 type 255", { ANY(6, 255, SESSION) }, MALFORMED },
@@ -163,7 +163,7 @@ static const struct row rows[] = {
 	  { ANY(4, WIRE_INITIATION, 0), .payload_len = 160, .pokes = { { L4, 5, 8 + 148 } } },
 	  STACK, 0 },
 
-	/* not ours: messages with one header field changed */
+	/* not ours: frames with a changed header */
 	{ "v4 other MAC", { DATA(4), .pokes = { { L2, 5, 9 } } }, STACK, 0 },
 	{ "v4 other MAC, first byte", { DATA(4), .pokes = { { L2, 0, 0 } } }, STACK, 0 },
 	{ "v4 other MAC, third byte", { DATA(4), .pokes = { { L2, 2, 0 } } }, STACK, 0 },
@@ -223,7 +223,7 @@ static const struct row rows[] = {
 	{ "v4 malformed, other port", { ANY(4, 9, SESSION), .pokes = { { L4, 3, 0x6d } } },
 	  STACK, 0 },
 
-	/* not ours: sources that cannot be answered */
+	/* not ours: sources that cannot be answered (the nearest valid sources are STEERED) */
 	{ "v4 source port 0", { DATA(4), .pokes = { { L4, 0, 0 }, { L4, 1, 0 } } }, STACK, 0 },
 	{ "v4 source 0.1.2.3", { DATA(4), .pokes = { { L3, 12, 0 } } }, STACK, 0 },
 	{ "v4 source 127.51.100.7", { DATA(4), .pokes = { { L3, 12, 127 } } }, STACK, 0 },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inner.h - builds inner packets for test_egress.c and test_tunnel.c: UDP or an ICMP message
- * between two addresses. An address is given by x and y:
+ * inner.h - builds inner packets for the tests of the tunnel's TC programs: UDP or an ICMP
+ * message between two addresses. An address is given by x and y:
  *
  *   10.7.x.y  and  fd07::x:y
  */

@@ -151,7 +151,7 @@ static inline bool uses_clsact(bool forced)
 	return forced || !has_tcx();
 }
 
-/* An entry of a test group. The group's setup function must be setup(). */
+/* An entry of a test group. The group's setup function must be setup() or call it. */
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
 
 #endif

@@ -127,7 +127,7 @@ struct row {
 	struct inner_address to;
 	uint32_t slot; /* 0: no peer */
 	struct __sk_buff gso;
-	bool to_group; /* the destination is multicast or broadcast */
+	bool to_group; /* the destination is multicast */
 };
 
 /* Each row runs with IPv4 and IPv6. */
@@ -241,7 +241,7 @@ static void test_multicast_is_apart(void **state)
 	assert_int_equal(run_frame(frame, len, &nobody.gso), ON);
 }
 
-/* A packet that is not IP, or too short for an IP header, has no peer and is always dropped. */
+/* A packet that is not IP has no peer and is always dropped, however short it is. */
 static void test_odd_packets(void **state)
 {
 	const struct row peer = { .to = { 1, 1 } };

@@ -48,7 +48,7 @@ static void test_truncation(void **state)
 	}
 }
 
-/* Tries every payload length for every type. Only those of [W] 5.4 are accepted. */
+/* Tries the payload lengths 1 to 200 for the types 0 to 5. Only those of [W] 5.4 are accepted. */
 static void test_lengths(void **state)
 {
 	struct frame f;
@@ -90,8 +90,7 @@ static void test_flipped_header_bits(void **state)
 	}
 }
 
-/* If the UDP length is shorter than the payload of the IP packet, the UDP length is the length of
- * the message. */
+/* The UDP length decides how long the message is. It must not reach beyond the IP packet. */
 static void test_udp_length_rules(void **state)
 {
 	const struct frame_spec s = { DATA(6) };

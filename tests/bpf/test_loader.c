@@ -111,8 +111,8 @@ static void assert_unpinned(const char *interface, const char *why)
 	loader = NULL;
 }
 
-/* Another user may have made our directory in a bpffs that everybody can write to. Then nothing is
- * pinned. */
+/* Another user may have made our directory in a bpffs that everybody can write to. In this
+ * case nothing is pinned. */
 static void test_foreign_directory(void **state)
 {
 	(void)state;
@@ -154,8 +154,8 @@ static void test_root_of_another_user(void **state)
 	assert_int_equal(chown(PINS_ROOT, 0, 0), 0);
 }
 
-/* Two daemons in containers that share a bpffs can use the same interface name. The second must not
- * remove the pins of the first when it starts or ends. */
+/* Two daemons in containers that share a bpffs can use the same interface name. When the second
+ * starts or ends, it must not remove the pins of the first. */
 static void test_live_owner(void **state)
 {
 	int ready[2], status;

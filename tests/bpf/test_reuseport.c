@@ -2,8 +2,8 @@
 /*
  * test_reuseport.c - which of several real sockets on lo gets a datagram, for IPv4 and IPv6:
  *
- *   daemon ── bound alone, SO_REUSEPORT set later ─┐
- *   worker 0, worker 1 ── joined ──────────────────┴─ one port; the loader's program chooses
+ *   control thread ── bound alone, SO_REUSEPORT later ─┐
+ *   worker 0, worker 1 ── joined ──────────────────────┴─ one port; the loader's program chooses
  */
 #include <linux/filter.h>
 #include <netinet/in.h>
@@ -117,7 +117,8 @@ static void begin_groups(struct group groups[2])
 		open_group(&groups[i], families[i]);
 }
 
-/* Sends the @len bytes at @payload. Returns the number of the socket that received them. */
+/* Sends the @len bytes at @payload. Returns the number of the socket that received them,
+ * NOBODY if none did, or -1 if several did. */
 static int receiver_of(const struct group *g, const void *payload, size_t len)
 {
 	char buffer[256];
@@ -164,7 +165,7 @@ static void test_by_type_and_index(void **state)
 	begin_groups(groups);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		for (unsigned g = 0; g < 2; g++)
-			/* Three times, because a choice by hash can be right by chance. */
+			/* Three times, because all must go to the same socket. */
 			for (unsigned n = 0; n < 3; n++)
 				assert_int_equal(receiver_of_message(&groups[g], cases[i].type,
 								     cases[i].index),
@@ -173,7 +174,7 @@ static void test_by_type_and_index(void **state)
 	close_group(&groups[1]);
 }
 
-/* Datagrams that are too short for a message go to a worker, not to the daemon. */
+/* Datagrams that are too short for a message go to a worker, not to the control thread. */
 static void test_short_datagrams(void **state)
 {
 	const uint8_t initiation[] = { WIRE_INITIATION, 0, 0, 0 };
@@ -220,7 +221,7 @@ static void test_hung_worker(void **state)
 	close_group(&groups[1]);
 }
 
-/* If an element of `socks` is empty, another socket of the same family gets the datagram. */
+/* If an element of `socks` is empty, any socket of the same family may get the datagram. */
 static void test_empty_places(void **state)
 {
 	struct group groups[2];

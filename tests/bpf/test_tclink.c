@@ -133,7 +133,8 @@ static void test_nic_goes_away(void **state)
 
 /* --- foreign filters ------------------------------------------------------------------------- */
 
-/* A foreign filter that existed before the loader attached is still there after it detaches. */
+/* A foreign filter that existed before the loader attached is still there after the loader has
+ * detached. */
 static void test_foreign_filter_before(void **state)
 {
 	(void)state;

@@ -123,7 +123,7 @@ static void test_not_displaced(void **state)
 }
 
 /* The error names the interface that owns the program, even an interface wg.1, whose pin directory
- * is named wg:1. If its map xsks is not pinned, the error names only the program. */
+ * is named wg:1. If the program's map xsks is not pinned, the error names only the program. */
 static void test_owner_is_named(void **state)
 {
 	struct loader *other;
@@ -263,8 +263,8 @@ static void wait_for_count(uint64_t n)
 	assert_int_equal(sum.rx_packets, n);
 }
 
-/* The frame arrives in the socket unchanged. After the socket is closed, the next frame passes to
- * the stack. */
+/* The frame arrives in the socket unchanged. After the socket is closed, the next frame is still
+ * counted, and passes to the stack. */
 static void test_into_a_socket(void **state)
 {
 	const struct frame_spec spec = { .family = 4, .type = WIRE_DATA, .receiver = 0x89abcdef };
