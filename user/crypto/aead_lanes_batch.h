@@ -310,7 +310,7 @@ static INLINE size_t to_end_of_frame(const uint8_t *array, size_t len)
 /* wipe_deep_stack() and wipe_shallow_stack() overwrite the stack frames of functions that have
  * returned. The compiler may have spilled parts of the ChaCha20 state and of Poly1305 sums to these
  * frames. A stack protector would put a canary above the array, and then find it overwritten. With
- * clang's AddressSanitizer the array may be elsewhere. */
+ * clang's AddressSanitizer the array may be outside of the frame. */
 static WIPES_FRAME void wipe_deep_stack(void)
 {
 	uint8_t below[DEEP_STACK_BYTES];

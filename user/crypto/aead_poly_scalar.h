@@ -70,7 +70,7 @@ void poly_scalar_powers(uint64_t (*out)[3], size_t n, const struct poly_scalar *
  * blocks. RFC 8439 2.8 */
 size_t poly_tail(uint8_t tail[static 2 * POLY_BLOCK_LEN], const uint8_t *rest, uint64_t len);
 
-/* Writes the tag of @mac. @p already holds the first @done blocks of its data; this function adds
+/* Writes the tag of @mac. @p already holds the first @done blocks of mac->data; this function adds
  * the other blocks and the tail. */
 void poly_scalar_complete(struct poly_scalar *p, const struct mac *mac, size_t done);
 

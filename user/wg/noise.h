@@ -81,7 +81,7 @@ bool noise_remote_unusable(struct noise_remote *r, const struct noise_identity *
 
 void noise_handshake_clear(struct noise_handshake *hs);
 
-/* [W] 5.4.2. Makes an initiation to @r without its macs. The old contents of @hs are wiped.
+/* [W] 5.4.2. Makes an initiation to @r without the macs. The old contents of @hs are wiped.
  * @ephemeral: 32 fresh random bytes, clamped here. @timestamp: TAI64N, greater than any sent
  * before. @local_index: host order. Returns false, with @hs cleared, if we have no key or the
  * peer's key is of low order. */
