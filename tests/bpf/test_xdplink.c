@@ -197,6 +197,29 @@ static void test_nic_goes_away(void **state)
 	assert_int_equal(loader_attach(loader, 0, "lt2", LOADER_MODE_AUTO, &native, &f), -ENODEV);
 }
 
+/* A veth refuses native XDP while the MTU of its other end is too large. Asking the driver leaves
+ * nothing attached, and leaves the TC program in place. */
+static void test_is_accepted(void **state)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	uint32_t index;
+	bool tcx;
+
+	(void)state;
+	make_loader();
+	run("ip link add lt2 up type veth peer name lt3");
+	run("ip link set lt3 up mtu 9000");
+	index = if_nametoindex("lt2");
+	assert_int_equal(loader_attach_nic_tc(loader, index, "lt2", false, &tcx, &f), 0);
+	assert_false(loader_is_accepted(loader, index, "lt2"));
+	run("ip link set lt3 mtu 1500");
+	assert_true(loader_is_accepted(loader, index, "lt2"));
+	assert_int_equal(bpf_xdp_query(index, 0, &q), 0);
+	assert_int_equal(q.attach_mode, XDP_ATTACHED_NONE);
+	assert_true(loader_attached(loader, index));
+	run("ip link del lt2");
+}
+
 static void test_no_ethernet(void **state)
 {
 	bool native;
@@ -308,10 +331,10 @@ static void test_into_a_socket(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(attach_modes),	 TEST(lo_is_generic),  TEST(foreign_program),
-		TEST(not_displaced),	 TEST(owner_is_named), TEST(detached_by_force),
-		TEST(nic_goes_away),	 TEST(no_ethernet),    TEST(nics_map),
-		TEST(set_socket_bounds), TEST(into_a_socket),
+		TEST(attach_modes),  TEST(lo_is_generic),     TEST(foreign_program),
+		TEST(not_displaced), TEST(owner_is_named),    TEST(detached_by_force),
+		TEST(nic_goes_away), TEST(is_accepted),	      TEST(no_ethernet),
+		TEST(nics_map),	     TEST(set_socket_bounds), TEST(into_a_socket),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -267,4 +267,35 @@ ok "refused: with enough queues, XDP is used" wait_for 5 receives_by "2 native"
 ok "refused: a detaches" down a "$A"
 in_ns a ip link delete eth0
 
+# A veth also refuses native XDP while the MTU of its other end is too large. Nothing tells a when
+# that MTU changes, so the daemon asks the driver every 10 s. If an offload is switched, the daemon
+# tries XDP again, once, and logs the reason if XDP is still refused. So it does after a change of
+# the MTU of its own NIC.
+refusals_in_log()
+{
+	in_ns a "$WGXDP" logs "$A" | grep -c "goes through the UDP sockets: .*MTU of the other end"
+}
+has_logged() { [ "$(refusals_in_log)" = "$1" ]; } # COUNT
+
+join a eth0 b eth0
+in_ns b ip link set eth0 mtu 9000
+ok "other end: a attaches" ours a "$A" < <(conf_a)
+ok "other end: b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
+is "other end: XDP is refused, and data takes the UDP sockets" \
+	"$(show a "$A" .path.rx) $(refusals_in_log)" "udp 1"
+ok "other end: pings are answered" pinged a 10.99.0.2
+pinged a 10.99.0.2 500 0.01 >/dev/null &
+ok "other end: an offload is switched during pings" in_ns a ethtool -K eth0 rx-gro-list on
+ok "other end: after that a tries XDP again" wait_for 5 has_logged 2
+ok "other end: the MTU of a's end is changed" in_ns a ip link set eth0 mtu 1490
+ok "other end: after that a tries XDP once more" wait_for 5 has_logged 3
+ok "other end: no ping is lost" wait $!
+ok "other end: its MTU is lowered" in_ns b ip link set eth0 mtu 1500
+ok "other end: after that XDP is used" wait_for 20 receives_by "1 native"
+is "other end: a tried only after the changes" "$(refusals_in_log)" 3
+ok "other end: pings are answered" pinged a 10.99.0.2
+ok "other end: a detaches" down a "$A"
+ok "other end: b detaches" down b "$B"
+clean "nothing is left" a "$A"
+
 done_testing

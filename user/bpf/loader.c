@@ -261,6 +261,18 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 	return 0;
 }
 
+bool loader_is_accepted(const struct loader *l, uint32_t ifindex, const char *nic)
+{
+	int prog = bpf_program__fd(l->skel->progs.wgxdp_ingress);
+	struct fault f;
+	int fd = xdplink_open(prog, ifindex, nic, true, &f);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
 int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 			  enum loader_mode mode, bool *native, struct fault *f)
 {

@@ -50,6 +50,12 @@ const char *loader_unpinned_why(const struct loader *l);
 int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		  bool *native, struct fault *f);
 
+/* Returns true if the driver of the NIC accepts the XDP program in native mode now. To find out,
+ * attaches the program for a moment, which takes the link down with some drivers. A TC program of
+ * loader_attach_nic_tc() stays attached. In this moment data passes to the stack, because the NIC
+ * has no AF_XDP sockets. */
+bool loader_is_accepted(const struct loader *l, uint32_t ifindex, const char *nic);
+
 /* Attaches the XDP program to libxdp's dispatcher, so that other programs can share the NIC. If the
  * owner is killed, the program passes all packets until chainlink_clean() removes it. The maps must
  * be pinned, because chainlink_clean() recognises the program by a pinned map. Returns 0, an error

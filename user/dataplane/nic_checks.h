@@ -18,7 +18,7 @@ enum nics_obstacle {
 	NICS_PROGRAM, /* another XDP program */
 	NICS_QUEUE,   /* another AF_XDP socket */
 	NICS_MTU,     /* the MTU is larger than AF_XDP allows */
-	NICS_REFUSED, /* the driver refused XDP; other queues or another MTU may help */
+	NICS_REFUSED, /* the driver refused XDP; another MTU, other queues or offloads may help */
 };
 
 /* What AF_XDP bypasses on a NIC: packet filters, qdiscs, and netfilter rules that may mark outgoing

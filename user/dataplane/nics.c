@@ -12,6 +12,9 @@
 #include "io/xdp_features.h"
 #include "util/log.h"
 
+/* A veth that refused XDP is asked again by every tenth nics_look(), so every 10 s. */
+#define LOOKS_PER_TRIAL 10
+
 /* The value of nic->occupant if we do not know which XDP program occupies the NIC. No program has
  * this id, so is_free() returns true, and the daemon tries to attach again. */
 #define OCCUPANT_UNKNOWN UINT32_MAX
@@ -142,6 +145,16 @@ static int open_queues(const struct nics_env *env, struct nic *nic, struct afxdp
 	return err;
 }
 
+/* Records why the program could not be attached. The offloads are read after the attempt, so that
+ * an attempt whose driver changes offloads does not cause another attempt. */
+static void note_refusal(struct nic *nic, int err)
+{
+	nic->obstacle = err == -EBUSY ? NICS_PROGRAM : NICS_REFUSED;
+	nic->looks = 0;
+	memset(nic->offloads, 0, sizeof(nic->offloads));
+	(void)ethtool_offloads(nic->name, nic->offloads);
+}
+
 /* Attaches the program and opens all queues; on failure, undoes both. */
 static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
@@ -168,7 +181,7 @@ static int open_xdp(const struct nics_env *env, struct nic *nic, struct fault *f
 	if (nic_checks_wants_rx(env->options))
 		err = attach(env, nic, f);
 	if (err)
-		nic->obstacle = err == -EBUSY ? NICS_PROGRAM : NICS_REFUSED;
+		note_refusal(nic, err);
 	nic->rx_queues = queues_of(nic);
 	config.generic = nic->attached && !nic->native;
 	if (!err)
@@ -288,8 +301,32 @@ void nics_leave(const struct nics_env *env, struct nic *nic)
 	open_tc(env, nic);
 }
 
+/* Returns true if a setting of the NIC has changed since its driver refused XDP. */
+static bool has_new_settings(const struct nic *nic, const struct netlink_link *link)
+{
+	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS];
+
+	return link->mtu != nic->mtu || queues_of(nic) != nic->rx_queues ||
+	       senders_of(nic) != nic->sender_count ||
+	       (!ethtool_offloads(nic->name, offloads) &&
+		memcmp(offloads, nic->offloads, sizeof(offloads)) != 0);
+}
+
+/* Returns true if the NIC is a veth that accepts XDP now. A veth refuses XDP if the other end has
+ * too large an MTU or too many sending queues, and nothing tells us when these change, because the
+ * other end may be in another namespace. A refused attempt has no effect on a veth. Other drivers
+ * are not asked, because an attempt may take the link down. */
+static bool is_accepted_by_veth(const struct nics_env *env, struct nic *nic,
+				const struct netlink_link *link)
+{
+	if (strcmp(link->kind, "veth") != 0 || env->options->chain ||
+	    env->options->xdp_mode == LOADER_MODE_GENERIC || ++nic->looks % LOOKS_PER_TRIAL)
+		return false;
+	return loader_is_accepted(env->loader, nic->ifindex, nic->name);
+}
+
 /* Returns true if the obstacle that was found before is gone now. */
-static bool is_free(const struct nic *nic, const struct netlink_link *link)
+static bool is_free(const struct nics_env *env, struct nic *nic, const struct netlink_link *link)
 {
 	const struct afxdp_config config = {
 		.nic = nic->name,
@@ -305,8 +342,7 @@ static bool is_free(const struct nic *nic, const struct netlink_link *link)
 	case NICS_MTU:
 		return link->mtu <= AFXDP_MTU_MAX;
 	case NICS_REFUSED:
-		return link->mtu != nic->mtu || queues_of(nic) != nic->rx_queues ||
-		       senders_of(nic) != nic->sender_count;
+		return has_new_settings(nic, link) || is_accepted_by_veth(env, nic, link);
 	default:
 		return false;
 	}
@@ -331,5 +367,5 @@ enum nics_change nics_look(const struct nics_env *env, struct nic *nic)
 		return NICS_LOST;
 	if (nic->tc && !loader_attached(env->loader, nic->ifindex))
 		open_tc_again(env, nic);
-	return is_free(nic, &link) ? NICS_READY : NICS_SAME;
+	return is_free(env, nic, &link) ? NICS_READY : NICS_SAME;
 }

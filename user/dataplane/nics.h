@@ -13,6 +13,7 @@
 #include "dataplane/nic_checks.h"
 #include "dataplane/options.h"
 #include "dataplane/path_stats.h"
+#include "io/ethtool.h"
 #include "io/netlink.h"
 #include "io/transport.h"
 #include "util/fault.h"
@@ -38,6 +39,8 @@ struct nic {
 	uint32_t mtu;		     /* MTU when the queues were opened; larger frames do not fit */
 	uint32_t carrier_downs;	     /* count of carrier losses, read when XDP was attached */
 	struct nic_bypassed bypassed;
+	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS]; /* NICS_REFUSED: at that time */
+	unsigned looks;	       /* NICS_REFUSED: calls of nics_look() since then */
 	unsigned rx_queues;    /* receiving queues of the NIC when we tried to open it */
 	unsigned queue_count;  /* queues that AF_XDP receives on */
 	unsigned sender_count; /* AF_XDP sends on queues 0 to sender_count - 1 */
