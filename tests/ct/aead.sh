@@ -35,7 +35,7 @@ result() # STATUS WHAT
 }
 
 # Builds the program from the directory SOURCE (user/ or a copy) and runs it under memcheck.
-# Returns valgrind's exit status.
+# Returns valgrind's exit status, or 1 if the build fails.
 check() # COMPILER SOURCE
 {
 	local sodium

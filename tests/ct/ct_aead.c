@@ -2,8 +2,8 @@
 /*
  * ct_aead.c - runs the AEAD with undefined secrets. aead.sh builds it and runs it under memcheck.
  *
- * Keys and plaintexts are marked undefined, so memcheck reports every branch and every address that
- * depends on them. Sealed packets and the result of the tag check are public.
+ * Keys, plaintexts and associated data are marked undefined, so memcheck reports every branch and
+ * every address that depends on them. Sealed packets and the result of the tag check are public.
  */
 #include <sodium.h>
 #include <stdio.h>
@@ -141,7 +141,8 @@ int main(void)
 	expect(RUNNING_ON_VALGRIND, "not running under valgrind; run tests/ct/aead.sh");
 	for (size_t i = 0; (backend = aead_backend(i)) != NULL; i++) {
 		if (!backend->usable()) {
-			printf("# %s was not tested: this valgrind cannot run it\n", backend->name);
+			printf("# %s was not tested: it does not run on this CPU under valgrind\n",
+			       backend->name);
 			continue;
 		}
 		for (size_t l = 0; l < COUNT(lengths); l++) {
