@@ -128,7 +128,7 @@ static void fill(uint8_t *p, size_t n, unsigned int how)
 	}
 }
 
-/* 3. One packet alone, of every length up to 4096, with random and extreme keys and data. */
+/* 3. One packet alone, of many lengths up to 4096, with random and extreme keys and data. */
 static void test_alone(void **state)
 {
 	static uint8_t data[4096];

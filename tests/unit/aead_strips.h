@@ -7,8 +7,8 @@
 #define WGXDP_TESTS_AEAD_STRIPS_H
 
 /* Computes Poly1305 in lane @lane over @mac's data, which must be whole blocks. The AEAD's final
- * block, which has the lengths, is left out. The first @first bytes are absorbed in a separate
- * call. All other lanes process @other. */
+ * block, which has the lengths, is left out. The bytes before offset @first are absorbed in
+ * one call, and the other bytes in another. All other lanes process @other. */
 static void poly1305_in_lane(const struct mac *mac, const struct mac *other, int lane, size_t first)
 {
 	const uint8_t *at[POLY_LANES];

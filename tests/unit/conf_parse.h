@@ -9,7 +9,7 @@
 
 #include "conf/conf.h"
 
-/* These keys are used in tests only. */
+/* Only tests and the documentation use these keys. */
 #define KEY_A "YhJ+ih9fHOB0LsEePKuygUS1v9mX7qpRIaLUhQ2RBEQ="
 #define KEY_B "lvkfOWHcUIjKSXd9aB9OWLXzJmkrd1CKSGq7TcNaPkE="
 #define KEY_C "F9BX+tSz67hqWVSrGUwOkR87Yruxg/BFxdjaYk0kviI="

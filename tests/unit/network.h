@@ -122,7 +122,7 @@ void world_enqueue(struct world *w, struct datagram *dg);
 /* Returns the next message of the queue, which must not be empty. The caller frees it. */
 struct datagram *world_unqueue(struct world *w);
 
-/* Sends a copy over the network, which may delay it but never loses it. */
+/* Sends a copy, which may be delayed but is never lost. */
 void world_deliver(struct world *w, const struct datagram *dg);
 
 /* Sends a message of @n over the network. */

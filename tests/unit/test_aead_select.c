@@ -13,7 +13,7 @@
 
 #include "crypto/aead_trial.h"
 
-/* The test defines the first backends of the table itself, so that it can break them. It also
+/* The test replaces every backend of the table except libsodium, so that it can break them. It also
  * replaces the measurement. */
 #if defined(__aarch64__)
 #define aead_neon first

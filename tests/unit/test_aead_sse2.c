@@ -11,8 +11,9 @@
 
 #define POLY_LANES 1
 
-/* Computes Poly1305 over @mac's data, which must be whole blocks. A separate call adds the first
- * @first bytes. This backend has no lanes for Poly1305, so @other and @lane are unused. */
+/* Computes Poly1305 over @mac's data, which must be whole blocks. One call adds the bytes
+ * before offset @first, and another call the rest. This backend has no lanes for Poly1305, so
+ * @other and @lane are unused. */
 static void poly1305_in_lane(const struct mac *mac, const struct mac *other, int lane, size_t first)
 {
 	struct poly poly;

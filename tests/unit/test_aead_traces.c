@@ -252,7 +252,7 @@ static void search(const struct run *r)
 	}
 }
 
-/* Makes the jobs. With @open, seals the packets first and alters every fourth one. */
+/* Makes the jobs. For opening, also seals the packets, and alters every fourth one. */
 static void prepare(struct run *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
@@ -397,7 +397,7 @@ int main(void)
 
 int main(void)
 {
-	print_message("1..0 # skip needs x86-64 or arm64, and frames of an optimising compiler\n");
+	print_message("1..0 # skip needs x86-64 or arm64, and gcc with -O and no ASan or TSan\n");
 	return 0;
 }
 

@@ -27,7 +27,7 @@ static int read_clock(clockid_t id, struct timespec *ts)
 	return 0;
 }
 
-/* Run @number of a backend takes 10 us, except that run @fast takes 7 us. */
+/* Every run takes 10 us, but run number @fast of a backend, counted from 0, takes 7 us. */
 static void run_backend(char letter, size_t fast, size_t n)
 {
 	size_t number = 0;

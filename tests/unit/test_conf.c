@@ -149,7 +149,7 @@ static void meanings(void **state)
 static const struct bad {
 	const char *text;
 	int err;
-	const char *says; /* how the message after "t.conf:" must begin */
+	const char *says; /* how the message must begin, without the file and the column */
 } bad[] = {
 	/*  0 */ { IF "Colour = blue\n", -EINVAL, "2: Colour: there is no such key" },
 	/*  1 */ { IF "AllowedIPs = ::1\n", -EINVAL, "2: AllowedIPs: belongs below a [Peer]" },
@@ -270,7 +270,7 @@ static const struct bad {
 		   "2: Listen-Port: there is no such key; did you mean ListenPort?" },
 	/* 75 */ { IF IF "PublicKey = a\n", -EINVAL,
 		   "3: PublicKey: belongs below a [Peer], but this is the second" },
-	/* 76: keys that wg(8) reads, and refuses when they are empty */
+	/* 76: keys whose values must not be empty */
 	{ IF "ListenPort =\n", -EINVAL, "2: ListenPort: the value is missing" },
 	/* 77 */ { IF "SaveConfig =\n", -EINVAL, "2: SaveConfig: the value is missing" },
 	/* 78: a netmask is for an Address only, and has its ones on the left */

@@ -13,7 +13,8 @@
 
 #include "conf/conf.h"
 
-/* These keys are used in tests only. SELF is a private key; the others are public keys. */
+/* Only tests and the documentation use these keys. SELF is a private key; the others are
+ * public keys. */
 #define KEY_A "YhJ+ih9fHOB0LsEePKuygUS1v9mX7qpRIaLUhQ2RBEQ="
 #define KEY_B "lvkfOWHcUIjKSXd9aB9OWLXzJmkrd1CKSGq7TcNaPkE="
 #define SELF "eFzKmCnNK7lU9NV1bWZKvOSHwbWqO2S2ZFVTqrB5KUw="

@@ -58,7 +58,7 @@ static const struct {
 	/* A prefix that moves is given to the new peer before the old peer loses it. */
 	{ IF PEER A "AllowedIPs=10.0.0.1\n" PEER B, IF PEER A PEER B "AllowedIPs=10.0.0.1\n",
 	  "allow B 10.0.0.1/32 disallow A 10.0.0.1/32 ", false },
-	/* A peer with our own public key causes no change. */
+	/* A peer with our own public key causes no change, until we get another key. */
 	{ IF SECRET PEER OWN "AllowedIPs=10.0.0.1\n" PEER A, IF SECRET PEER A, "", false },
 	{ IF SECRET PEER A, IF SECRET PEER A PEER OWN, "", false },
 	{ IF OTHER PEER OWN, IF SECRET PEER OWN, "key ", false },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_conf_values.c - the value of each key of a config file. The values were compared with those
- * that wireguard-tools 1.0.20210914 writes to the socket for the same text.
+ * test_conf_values.c - the value of each key of a config file. For the keys of wg(8), the values
+ * were compared with those that wireguard-tools 1.0.20210914 sends for the same text.
  */
 #include <setjmp.h>
 #include <sodium.h>

@@ -19,7 +19,7 @@
 #include "conf/conf_write.h"
 #include "conf/keytext.h"
 
-/* These keys are used in this test only. */
+/* Only tests and the documentation use these keys. */
 #define SECRET "0LQzGeQ4CLWln00nM6JAGq4axbXvElQY9yMVdNtOnVQ="
 #define KEY_A "YhJ+ih9fHOB0LsEePKuygUS1v9mX7qpRIaLUhQ2RBEQ="
 #define HEX_SECRET "d0b43319e43808b5a59f4d2733a2401aae1ac5b5ef125418f7231574db4e9d54"

@@ -12,8 +12,8 @@
 
 #define SHOW_PIECES 10
 
-/* Stands for the daemon. It decides nothing by itself: the test calls finish(), or the functions of
- * ctlserver.h. */
+/* Stands for the daemon. A `confirm` that need not wait takes effect at once. For the
+ * reloads and the other decisions, the test calls finish(), or the functions of ctlserver.h. */
 static struct daemon {
 	struct ctlserver *control;
 	unsigned runs, reloaded; /* how many reloads have begun, how many are answered */
@@ -162,7 +162,7 @@ static void assert_answer(const char **text, enum kind kind)
 }
 
 /* Four requests that arrive together are answered in the order of the requests. The test tries
- * every sequence of four requests of the four kinds. Five turns of the loop are enough, even if
+ * every sequence of four requests of the four kinds. Five calls of turn() are enough, even if
  * each of the four requests has to wait for finish(). */
 static void any_order(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ecn.c - compares every traffic class with the two tables of RFC 6040. The bytes around the
- * class must not change. */
+/* test_ecn.c - compares every traffic class with the two tables of RFC 6040. As in the kernel, one
+ * cell of each table differs. The bytes around the class must not change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -316,7 +316,7 @@ static void forgotten(void **state)
 
 struct crowd {
 	struct endpoint_name *asked[MANY];
-	/* The lookups first to last - 1 are unanswered. most: the largest number of these so far */
+	/* asked[first] to asked[last - 1] are unanswered. most: their largest number so far */
 	unsigned first, last, most;
 };
 

@@ -229,7 +229,7 @@ static void test_extensions(void **state)
 			assert_memory_equal(got, expected, len);
 		}
 	}
-	/* An extension header that claims to be longer than the packet */
+	/* An extension header that exceeds GSO_HEADERS_MAX */
 	packet[41] = 255;
 	assert_false(gso_parse(&g, &vnet, packet, 5600));
 }

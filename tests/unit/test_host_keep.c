@@ -42,7 +42,7 @@ static struct keep fresh(struct loop *loop, uint64_t now_ns)
 }
 
 /* Another program keeps removing the settings. The first ten restorations are not delayed, and then
- * there is one every 3 s. After a pause, ten restorations are not delayed again. */
+ * there is one every 3 s. After a pause, another ten are not delayed. */
 static void fight(void **state)
 {
 	struct loop *loop = loop_new();
@@ -88,8 +88,8 @@ static void nothing_missing(void **state)
 	assert_int_equal(checks, 100);
 }
 
-/* If a check fails to restore the settings, it is repeated after 1, 2, 4, ... 32 s. Until a check
- * succeeds, each check is told that the nftables tables may be damaged. */
+/* If a check fails to restore the settings, it is repeated after 1, 2, 4, ... 32 s. If the
+ * nftables tables may be damaged, each check is told so until one succeeds. */
 static void failing(void **state)
 {
 	static const unsigned waits_s[] = { 1, 2, 4, 8, 16, 32, 32 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_indextab.c - compares the table with a plain array while it grows and shrinks, and while
- * another thread reads it. */
+/* test_indextab.c - compares the table with a plain array while the table grows and shrinks, and
+ * looks indices up in another thread while the table changes. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,7 +85,7 @@ static void life_of_an_index(void **state)
  * occur. */
 static void random_against_array(void **state)
 {
-	/* A phase is long enough to insert most of the keys, or to empty the table. */
+	/* At the end of a phase, the table holds about 70 % or 30 % of the keys. */
 	enum { KEYS = 2048, PHASE = 7500, STEPS = 8 * PHASE };
 	struct {
 		uint32_t index;

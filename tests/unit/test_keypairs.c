@@ -226,7 +226,7 @@ static void from_hex(uint8_t key[WIRE_KEY_LEN], const char *hex)
 	}
 }
 
-/* RFC 7748 6.1: points whose product with any scalar is zero. */
+/* RFC 7748 6.1: points whose product with any clamped scalar is zero. */
 static void low_order_keys(void **state)
 {
 	static const char *const points[] = {
@@ -261,8 +261,8 @@ static void low_order_keys(void **state)
 	t.a->endpoint_changes = 0;
 	node_new_key(t.a);
 	world_run(t.w, t.w->now_ns + 1);
-	/* The device reports each unusable key as a changed endpoint, so that the workers refuse
-	 * packets to this peer. */
+	/* For each peer with an unusable key, the device reports a changed endpoint, so that the
+	 * workers refuse packets to this peer. */
 	assert_int_equal(t.a->endpoint_changes, 2 * POINTS);
 	assert_int_equal(t.a->device.counts[REASON_no_session], 2 * POINTS);
 	for (struct peer *p = t.a->device.first; p; p = p->list_next)

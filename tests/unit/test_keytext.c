@@ -32,7 +32,7 @@ static void there_and_back(void **state)
 	}
 }
 
-/* Tries every byte value at every place: the text is accepted only if the byte is a digit. */
+/* Tries every byte value at every place: the text is accepted only if the byte is valid there. */
 static void every_byte_at_every_place(void **state)
 {
 	static const char base64[] =

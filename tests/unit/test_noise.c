@@ -101,7 +101,7 @@ static void pair_at(struct pair *p, unsigned messages)
 {
 	vectors_open(&v, "noise.txt");
 	for (unsigned block = 0; block < 3; block++)
-		assert_true(vectors_next(&v)); /* the first block with a preshared key */
+		assert_true(vectors_next(&v)); /* block 3 is the first with a preshared key */
 	fclose(v.file);
 	pair_from_vector(p);
 	if (messages >= 1) {

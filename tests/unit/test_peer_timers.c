@@ -180,8 +180,8 @@ static void unanswered(void **state)
 	world_free(t.w);
 }
 
-/* If the peer is found at another address, a handshake is sent there at once, provided that packets
- * wait for the peer. */
+/* If the peer is found at another address, an initiation is sent there at once. This holds only if
+ * a packet waits for the peer or is unanswered, or if persistent keepalives are on. */
 static void redirected(void **state)
 {
 	struct pair t = meet();

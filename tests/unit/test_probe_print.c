@@ -75,7 +75,7 @@ static void test_text(void **state)
 	}
 }
 
-/* In the JSON, an unknown fact is null, so that no program takes it for false. */
+/* In the JSON, an unknown or absent fact is null, so that no program takes it for false. */
 static void test_unknown(void **state)
 {
 	json_t *json = probe_json(&cases[2].facts, &cases[2].judgement);

@@ -18,8 +18,8 @@
 #define US UINT64_C(1000)
 #define MS UINT64_C(1000000)
 
-/* A look is one poll() (reply_wait.h). Each look takes step_ns, except the look with the number
- * slow_look, which takes slow_ns. */
+/* A look is one poll() and the sched_yield() after it (reply_wait.h). Each look takes step_ns,
+ * except the look with the number slow_look, which takes slow_ns. */
 static uint64_t fake_ns, step_ns, slow_ns;
 static unsigned looks, yields, slow_look;
 

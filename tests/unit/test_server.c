@@ -213,7 +213,7 @@ static void long_answer(void **state)
 	close(other);
 }
 
-/* The lines of a client are handled for 5 ms in each turn. Other clients are answered meanwhile. If
+/* The lines of a client are handled for 5 ms at a time. Other clients are answered meanwhile. If
  * a client closes its side, the lines that it sent before are still handled. */
 static void slow_lines_in_turns(void **state)
 {

@@ -164,8 +164,8 @@ static void hub_forgets(struct sim *s, unsigned i)
 	s->client_of[i] = NULL;
 }
 
-/* Makes client @i a peer of the hub. @where is the endpoint that the hub knew before it forgot the
- * client, or NULL if it knew none. */
+/* Makes client @i a peer of the hub. @where is the endpoint that the hub gets for the client, or
+ * NULL for none. */
 static void hub_learns(struct sim *s, unsigned i, const struct endpoint *where)
 {
 	struct node *hub = &s->w->nodes[0];
@@ -229,8 +229,8 @@ static void remove_and_add(struct sim *s)
 }
 
 /* Steps the wall clock of node @i, but never to a time before the latest timestamp that the node
- * has sent. If the node was restarted, it does not know that timestamp. It would send older
- * timestamps, and the other nodes would refuse its initiations ([W] 5.1). */
+ * had sent when it was last restarted. The node no longer knows that timestamp. With an earlier
+ * clock, it would send older ones, and the other nodes would refuse its initiations ([W] 5.1). */
 static void set_clock(struct sim *s, unsigned i, int64_t offset_ns)
 {
 	struct node *n = &s->w->nodes[i];

@@ -299,7 +299,7 @@ static void between_turns(void **state)
 	assert_false(machine->w->stale);
 	assert_int_equal(offer(machine), 0);
 
-	is_copied(machine); /* the guest's clocks did not advance during the suspend */
+	is_copied(machine); /* the clocks of a copied host show no suspend */
 	read_clocks(machine->w);
 	assert_true(machine->w->stale);
 	wipe_all(machine);

@@ -175,7 +175,7 @@ static void retries_go_on_for_data(void **state)
 	assert_int_equal(timers_due(&t, AT(94)), TIMERS_GIVE_UP);
 }
 
-/* A request within REKEY_TIMEOUT_S of the last initiation is delayed and not lost. */
+/* A request within REKEY_TIMEOUT_S of the last initiation or response is delayed and not lost. */
 static void wanted_too_early(void **state)
 {
 	struct timers t = fresh();
@@ -265,7 +265,7 @@ static void watched(void **state)
 	timers_sent(&t, false, AT(2));
 	assert_false(timers_received(&t, true, AT(3)));
 
-	/* At 11 s the control thread finds the keepalive that has been owed since 3 s. */
+	/* At 11 s the control thread learns of the keepalive that is owed for the data of 3 s. */
 	assert_int_equal(timers_due(&t, AT(11)), 0);
 	assert_int_equal(timers_next(&t, AT(11)), AT(13));
 	assert_int_equal(timers_due(&t, AT(13)), TIMERS_KEEPALIVE);

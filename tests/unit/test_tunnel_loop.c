@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tunnel_loop.c - valid tunnels in tunnels, refused loops, and returning packets that are our
- * own. */
+/* test_tunnel_loop.c - valid tunnels in tunnels, refused loops, and our own packets that come
+ * back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,7 +129,7 @@ static void test_depth(void **state)
 		assert_int_equal(tunnel_loop_exists(allowed, &encaps[i]), i > TUNNEL_LOOP_MAX);
 }
 
-/* Returning packets ---------------------------------------------------------------------------- */
+/* Packets that come back ----------------------------------------------------------------------- */
 
 static const uint8_t sent4[32] = { 0x45, 0,    0, 32, 0, 0,   0,  0,   64, 17,	 0,
 				   0,	 192,  0, 2,  1, 198, 51, 100, 2,  0xca, 0x6c,

@@ -119,7 +119,8 @@ static void peers_change_during_get(void **state)
 	end(&w);
 }
 
-/* replace_peers removes many peers in several steps. A peer that is added between them stays. */
+/* replace_peers removes many peers in several steps. A peer that is added between two steps
+ * stays. */
 static void peers_replaced_in_pieces(void **state)
 {
 	uint8_t key[WIRE_KEY_LEN] = { 0 };

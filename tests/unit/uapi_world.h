@@ -219,7 +219,7 @@ static inline void end(struct world *w)
 	buffer_done(&w->reply);
 }
 
-/* Sends the lines of @text. Returns the result of uapi_line() for the last line that was read. */
+/* Sends the lines of @text. Returns 0, or the -errno with which a line closed the connection. */
 static inline int say(struct world *w, const char *text)
 {
 	int err = 0;

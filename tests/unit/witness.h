@@ -27,7 +27,7 @@ struct derived {
 /* A counter that was sent or received. Under one key, each counter may be sent only once and
  * received only once. */
 struct seen {
-	uint64_t what; /* the first 8 bytes of the key; inverted if the counter was received */
+	uint64_t what; /* witness_id() of the key; inverted if the counter was received */
 	uint64_t number;
 };
 
