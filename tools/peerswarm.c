@@ -66,10 +66,15 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+static void refuse(const char *what, const char *why)
+{
+	fprintf(stderr, "peerswarm: %s: %s\n", what, why);
+	exit(1);
+}
+
 static void die(const char *what)
 {
-	fprintf(stderr, "peerswarm: %s: %s\n", what, strerror(errno));
-	exit(1);
+	refuse(what, strerror(errno));
 }
 
 static void private_key(uint8_t key[static WIRE_KEY_LEN], unsigned number)
@@ -300,7 +305,7 @@ static void connect_to_hub(struct swarm *s, const char *address, const char *por
 	int bytes = 8 << 20;
 
 	if (inet_pton(AF_INET, address, &hub.sin_addr) != 1)
-		die(address);
+		refuse(address, "not an IPv4 address");
 	s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (s->fd < 0 || connect(s->fd, (struct sockaddr *)&hub, sizeof(hub)) ||
 	    setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
@@ -358,7 +363,7 @@ int main(int argc, char **argv)
 	    !keytext_from_base64(s.hub_key, argv[1], strlen(argv[1])))
 		return usage();
 	if (aead_select(NULL, NULL))
-		die("no AEAD");
+		refuse("AEAD", "no backend works on this CPU");
 	connect_to_hub(&s, argv[2], argv[3]);
 	for (unsigned i = 0; i < s.active; i++)
 		begin_session(&s, i);

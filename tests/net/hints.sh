@@ -105,6 +105,9 @@ refuses "show without a name says the same" 0 "warning: $A: its daemon, process 
 	in_ns a "$WGXDP" show
 refuses "set says the same" 1 "was killed" in_ns a "$WGXDP" set "$A" debug on
 refuses "save says the same" 1 "was killed" in_ns a "$WGXDP" save "$A"
+: >"/run/wgxdp/$A.lock"
+refuses "without a pid in the lock file show names no process" 1 "$A: its daemon was killed;" \
+	in_ns a "$WGXDP" show "$A"
 ok "the suggested detach succeeds" down a "$A"
 refuses "afterwards show knows no such interface" 1 "no wgxdp serves" in_ns a "$WGXDP" show "$A"
 clean "nothing is left" a "$A"

@@ -24,6 +24,7 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval timeout = { .tv_sec = timeout_s };
 	int fd, err, pid;
+	char process[32] = "";
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%.32s%s", CONTROL_DIRECTORY,
 		 interface, CONTROL_SUFFIX);
@@ -36,12 +37,14 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 		return fd;
 	err = errno == ECONNREFUSED ? -ENOENT : -errno;
 	close(fd);
-	if (err == -ENOENT && name_lock_is_stale(interface, &pid))
-		return fault(
-			f, err,
-			"%s: its daemon, process %d, was killed; run `wgxdp detach %s` to remove "
-			"its files, then attach again",
-			interface, pid, interface);
+	if (err == -ENOENT && name_lock_is_stale(interface, &pid)) {
+		if (pid)
+			snprintf(process, sizeof(process), ", process %d,", pid);
+		return fault(f, err,
+			     "%s: its daemon%s was killed; run `wgxdp detach %s` to remove its "
+			     "files, then attach again",
+			     interface, process, interface);
+	}
 	if (err == -ENOENT)
 		return fault(f, err,
 			     "%s: no wgxdp serves this interface; `wgxdp show` lists the "

@@ -15,7 +15,7 @@ WGXDP=/usr/sbin/wgxdp
 
 PACKAGE=$1 NEWER=$2 UNIT=wgxdp@wg0.service STATE=/var/lib/wgxdp-test
 FILE=/etc/wireguard/wg0.conf DEFAULTS=/etc/default/wgxdp-wg0 DROP_IN=/etc/systemd/system/$UNIT.d
-PATIENCE=300 # seconds; emulation is slow
+LIMIT_S=300 # emulation is slow
 
 # --- helpers --------------------------------------------------------------------------------------
 
@@ -41,7 +41,7 @@ restarts()
 	echo $(($(property NRestarts) - slow))
 }
 ping_all() { /usr/bin/python3 tests/net/pings.py "$1" "${2:-20}" 0.1 60; } # ADDRESS [COUNT]
-reached() { wait_for $PATIENCE ping -q -c 1 -W 2 "$1"; }
+reached() { wait_for $LIMIT_S ping -q -c 1 -W 2 "$1"; }
 status_of() { sed -n "s/^$1:\t//p" "/proc/$(property MainPID)/status"; } # FIELD
 shown() { "$WGXDP" show wg0 --json | jq -r "$1"; }                       # JQ-FILTER
 rx_is_xdp() { [ "$(shown .path.rx)" = xdp ]; }
@@ -96,7 +96,7 @@ write_config()
 # shares, instead of the kernel.
 peer_host()
 {
-	wait_for $PATIENCE test -e /sys/class/net/nic1
+	wait_for $LIMIT_S test -e /sys/class/net/nic1
 	ns_add peer
 	ip link set nic1 netns "$ID-peer"
 	in_ns peer ip address add 192.0.2.2/24 dev nic1
@@ -119,13 +119,13 @@ peer_host()
 	mkdir "$TMP/records"
 	echo 60 all 10.8.0.80 >"$TMP/records/host.corp.example"
 	spawn peer /usr/bin/python3 tests/net/dns.py 10.7.0.1 "$TMP/records" "$TMP/questions"
-	ok "the peer is ready" wait_for $PATIENCE eval "in_ns peer ss -Hlun | grep -q 10.7.0.1:53"
+	ok "the peer is ready" wait_for $LIMIT_S eval "in_ns peer ss -Hlun | grep -q 10.7.0.1:53"
 }
 
 traffic() # WHAT: the tunnel carries data by XDP
 {
 	ok "$1: the peer answers" reached 10.7.0.1
-	wait_for $PATIENCE rx_is_xdp
+	wait_for $LIMIT_S rx_is_xdp
 	ok "$1: no ping is lost" ping_all 10.7.0.1
 	is "$1: the path is XDP" "$(shown '.path | "\(.rx) \(.tx) \(.xdp_mode) \(.nic)"')" \
 		"xdp xdp native nic0"
@@ -172,7 +172,7 @@ test_install()
 test_start()
 {
 	ok "systemctl enable --now" eval \
-		"systemctl enable --now $UNIT || wait_for $PATIENCE active"
+		"systemctl enable --now $UNIT || wait_for $LIMIT_S active"
 	[ "$(property NRestarts)" = 0 ] ||
 		diag "the daemon was started more than once:" "$(journal)"
 	is "the unit is active" "$(property Type) $(property ActiveState) $(property SubState)" \
@@ -235,9 +235,9 @@ test_networkd()
 	before=$(settings)
 	ok "systemd-networkd restarts" systemctl restart systemd-networkd
 	# systemd-networkd deletes the rules of other programs when it starts.
-	ok "the daemon restores what networkd removes" wait_for $PATIENCE eval \
+	ok "the daemon restores what networkd removes" wait_for $LIMIT_S eval \
 		"journal | grep -q 'restored what another program removed: .* rules'"
-	ok "after that all settings are as before" wait_for $PATIENCE same_settings "$before"
+	ok "after that all settings are as before" wait_for $LIMIT_S same_settings "$before"
 	ok "after that the default route works" ping_all 203.0.113.9
 }
 
@@ -253,13 +253,13 @@ test_restarts()
 	pings=$!
 	pid=$(property MainPID)
 	kill -KILL "$pid"
-	ok "kill -9: the unit is active again" wait_for $PATIENCE restarted "$pid"
+	ok "kill -9: the unit is active again" wait_for $LIMIT_S restarted "$pid"
 	holds "kill -9: systemd started the daemon again within 3000 ms" "$(restart_ms)" -lt 3000
 	ok "kill -9: the default route works" reached 203.0.113.9
 	dns_is "kill -9"
 	pid=$(property MainPID)
 	kill -STOP "$pid"
-	ok "a stopped daemon: the unit is active again" wait_for $PATIENCE restarted "$pid"
+	ok "a stopped daemon: the unit is active again" wait_for $LIMIT_S restarted "$pid"
 	ok "a stopped daemon: the watchdog has ended it" \
 		eval "journal | grep -q \"Failed with result 'watchdog'\""
 	ok "a stopped daemon: the default route works" reached 203.0.113.9
@@ -275,7 +275,7 @@ test_wrong_file()
 {
 	sed -i.good 's/^Address/Adress/' $FILE
 	kill -KILL "$(property MainPID)"
-	ok "kill -9 and a wrong file: the unit fails" wait_for $PATIENCE failed
+	ok "kill -9 and a wrong file: the unit fails" wait_for $LIMIT_S failed
 	is "the unit fails with status 78" \
 		"$(property Result) $(property ExecMainStatus)" "exit-code 78"
 	is "the unit fails after one attempt" "$(restarts)" 3
@@ -340,7 +340,7 @@ first()
 second()
 {
 	peer_host
-	ok "at boot the unit starts by itself" wait_for $PATIENCE active
+	ok "at boot the unit starts by itself" wait_for $LIMIT_S active
 	traffic "at boot"
 	dns_is "at boot"
 	echo WGXDP_NIC=nic0 >$DEFAULTS
@@ -350,7 +350,7 @@ second()
 
 third()
 {
-	ok "without a NIC the unit starts by itself" wait_for $PATIENCE active
+	ok "without a NIC the unit starts by itself" wait_for $LIMIT_S active
 	is "without a NIC: there is no NIC" "$(ls -d /sys/class/net/nic* 2>/dev/null)" ""
 	is "without a NIC: the path is the UDP sockets" "$(shown .path.rx)" udp
 	ok "without a NIC: show says why" \
