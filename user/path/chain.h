@@ -199,10 +199,10 @@ static inline void chain_drop(struct worker *w, enum reason reason, uint64_t pac
 void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from);
 
-/* Reads the clocks again. Returns true if this turn was interrupted for so long that its sessions
- * must be checked again before anything is sent. Every later call in the same turn then returns
- * true, too, because the sessions of several batches of messages may have been chosen before the
- * interruption. */
+/* Reads the clock again. Returns true if the sessions of this turn must be checked again before
+ * anything is sent, because the turn was interrupted for long, or a restore or clone was reported.
+ * Every later call in the same turn then returns true, too, because the sessions of several batches
+ * of messages may have been chosen before the interruption. */
 bool chain_time_passed(struct worker *w);
 
 /* The authenticated packet in @f came from a new endpoint: tells the other workers and the control

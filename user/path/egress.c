@@ -29,9 +29,9 @@
 #include "path/tunnel_loop.h"
 #include "wgxdp/limits.h"
 
-/* Reads a batch of packets. The limit FRAME_BATCH is for packets and also for messages, because a
- * large packet becomes many messages. A refused packet counts as one message, so that a long run of
- * refused packets also ends the batch. */
+/* Reads packets until they make FRAME_BATCH messages or more, because a large packet becomes many
+ * messages. A refused packet counts as one message, so that a long run of refused packets also ends
+ * the batch. */
 static unsigned read_tun(struct worker *w)
 {
 	uint8_t *at = w->egress.buffer, *end = at + EGRESS_BUFFER_LEN;
@@ -262,9 +262,9 @@ static bool gather_staged(struct worker *w, struct peer *p)
 }
 
 /* Sends the staged packets of all peers, and repeats this pass until it sends nothing. A pass may
- * stage packets again, because their session had too few counters left; the next pass sends them if
- * the peer already has its next session. The loop ends, because each pass that sends a batch
- * empties a stage or finishes a session. */
+ * stage packets again, because their session had too few counters left or has expired meanwhile;
+ * the next pass sends them if the peer already has its next session. The loop ends, because after a
+ * pass that sends a batch, a stage is empty or a session is no longer usable. */
 void egress_flush(struct worker *w, struct peer *const *peers, unsigned n)
 {
 	bool sent;

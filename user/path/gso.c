@@ -29,7 +29,7 @@ static bool finish_checksum(const struct virtio_net_hdr *vnet, uint8_t *packet, 
 }
 
 /* Moves g->l4 past the IPv6 extension headers that may be copied to every segment, and sets
- * @protocol to the type of the next header. */
+ * *@protocol to the type of the header after them. */
 static bool skip_extensions(struct gso *g, const uint8_t *packet, uint8_t *protocol)
 {
 	while (*protocol == IPPROTO_HOPOPTS || *protocol == IPPROTO_ROUTING ||
@@ -46,8 +46,8 @@ static bool skip_extensions(struct gso *g, const uint8_t *packet, uint8_t *proto
 	return true;
 }
 
-/* Sets version, protocol and the offsets of @g. Returns false if the headers do not match the GSO
- * type @type. */
+/* Sets the version, the protocol, @l4 and @header_len of @g. Returns false if the headers do not
+ * match the GSO type @type, do not fit the packet, or are longer than GSO_HEADERS_MAX. */
 static bool read_headers(struct gso *g, uint8_t type, const uint8_t *packet)
 {
 	uint8_t protocol;

@@ -9,8 +9,8 @@
  *
  * Segment i has a copy of the packet's headers, with these changes: its own lengths and checksums;
  * IPv4 ID + i; TCP sequence number + i times the size; CWR only in the first segment; FIN and PSH
- * only in the last. The checksum of a segment is derived from the partial sum in the packet, so
- * that the segments of a corrupted packet have wrong checksums, too.
+ * only in the last. The checksum of a segment is derived from the partial sum in the packet. If
+ * this sum is wrong, the checksums of all segments are wrong, too.
  */
 #ifndef WGXDP_GSO_H
 #define WGXDP_GSO_H
@@ -30,8 +30,8 @@ struct gso {
 	/* Sum over the IPv4 header fields that all segments share: all except total length, ID and
 	 * checksum. */
 	uint64_t ip_sum;
-	/* Sum over the fields of pseudo header and transport header that all segments share: all
-	 * except lengths, checksum, and TCP sequence number and flags. */
+	/* Sum over the pseudo header and the transport header without the lengths, the checksum
+	 * and, in TCP, the sequence number and the word with data offset and flags. */
 	uint64_t l4_sum;
 };
 
@@ -49,8 +49,8 @@ static inline uint32_t gso_segment_len(const struct gso *g, uint32_t i)
 	return g->len - i * g->size;
 }
 
-/* The length of the longest IPv4 and TCP headers, with options. A packet with longer headers (IPv6
- * with many extension headers) is refused. */
+/* The length of the longest IPv4 and TCP headers, with options. A packet that is to be split and
+ * has longer headers (IPv6 with many extension headers) is refused. */
 #define GSO_HEADERS_MAX (60 + 60)
 
 /* Returns where the payload of segment @i begins, in bytes from the start of the packet. */

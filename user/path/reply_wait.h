@@ -9,16 +9,16 @@
  *                                      until a source is ready, the time is  │
  *                                      over, or another thread has run ──────┴▶ poll(), sleeping
  *
- * A wait costs CPU time. When the reply comes, the waiting thread does not preempt another
- * thread, as a thread that wakes up may. So three rules limit the waits. In these rules, a look is
- * one poll() and the sched_yield() after it.
+ * A wait costs CPU time. Unlike a thread that wakes up, the waiting thread does not preempt another
+ * thread when the reply comes. So three rules limit the waits. In these rules, a look is one poll()
+ * and the sched_yield() after it.
  *   - A wait takes at most REPLY_WAIT_NS. It ends early if one look took REPLY_WAIT_LOOK_NS or
  *     more, because another thread has then probably run on this CPU.
  *   - The waits of a worker take at most 1 / REPLY_WAIT_SHARE of the time that passes, plus
  *     REPLY_WAIT_BURST_NS.
  *   - A wait without a reply is a miss. After m misses the worker leaves out the next 2^m - 2
- *     waits. A reply halves m. If a single look took REPLY_WAIT_NS or more, the CPU is busy,
- *     and m becomes REPLY_WAIT_MISSES, its maximum.
+ *     waits. A reply halves m. If one look of a miss took REPLY_WAIT_NS or more, the CPU is
+ *     busy, and m becomes REPLY_WAIT_MISSES, its maximum.
  *
  * Any message from outside counts as the reply. If the host sends a second packet first, the wait
  * ends as a miss.

@@ -199,8 +199,8 @@ static void build_message(struct worker *w, struct out_packet *p, uint32_t segme
 }
 
 /* Builds the messages of the packet, beginning with @segment, until the batch is full. Returns the
- * first segment that was not built. Drops the whole packet if the queue is nearly full and the
- * recent messages to the peer have used up the peer's share. */
+ * first segment that is left for the next batch. Drops the whole packet if the queue is nearly full
+ * and the recent messages to the peer have used up the peer's share. */
 static uint32_t build_from_packet(struct worker *w, struct out_packet *p, uint32_t segment)
 {
 	uint32_t limit = padding_limit(w, p);

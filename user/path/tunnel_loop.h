@@ -27,7 +27,8 @@ bool tunnel_loop_exists(const struct allowedips *allowed, const struct encap *e)
 /* Returns true if the IP packet @ip, which is about to be sealed for the peer of @e, is itself a
  * message that was sealed for that peer. This catches a loop when a route has changed but
  * tunnel_loop_exists() does not know yet. Returns false for a packet that this host forwards for
- * another host, even if its UDP ports are the same. @ip of @len bytes holds a whole IP header. */
+ * another host, even if its UDP ports are the same, provided that @e has a local address. @ip of
+ * @len bytes holds a whole IP header. */
 bool tunnel_loop_is_own(const struct encap *e, const uint8_t *ip, uint32_t len);
 
 #endif

@@ -33,7 +33,7 @@
 #define UDP_EVERY_TURNS 16
 /* A turn that moved fewer packets than this has usually emptied its sources. */
 #define FEW_PACKETS 16
-/* The least time between two NOTE_WANT_HANDSHAKE for one peer. */
+/* The least time between two notes of chain_want_handshake() for one peer. */
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
 /* The least time between two NOTE_ROAMED for one peer, so that a peer that alternates between
  * addresses cannot occupy the control thread. */
@@ -476,7 +476,8 @@ void worker_flush(struct worker *w, uint32_t index)
 {
 	if (!w->running)
 		return;
-	/* This loop ends, because the worker is woken and empties the ring in each turn. */
+	/* This loop ends, because the worker is woken and takes commands from the ring in each
+	 * turn. */
 	while (!spsc_put(&w->flushes, &index)) {
 		eventfd_write(w->wake_fd, 1);
 		sched_yield();
