@@ -42,7 +42,7 @@ bool afxdp_vacant(const struct afxdp_config *config);
 /* Returns true if the kernel chose zero-copy (read back from XDP_OPTIONS). */
 bool afxdp_zero_copy(const struct transport *transport);
 
-/* The kernel's counters of a socket, named as in struct xdp_statistics. */
+/* The kernel's counters of a socket, see struct xdp_statistics. */
 struct afxdp_drops {
 	uint64_t rx_dropped, rx_invalid_descs, tx_invalid_descs;
 	uint64_t rx_ring_full, rx_fill_ring_empty, tx_ring_empty;

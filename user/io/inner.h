@@ -101,8 +101,8 @@ static inline const uint8_t *inner6_destination(const uint8_t *ip)
 /* Finds the transport header, which follows the IP header and the IPv6 extension headers. Sets
  * *@protocol to its type and *@at to its offset. Reads only the headers before it, so *@at may be
  * @len or more: the transport header need not be within the @len bytes. Returns false if the packet
- * is not IP, is a fragment other than the first, or is too short for the headers before the
- * transport header. */
+ * is not IP, is a fragment other than the first, or is too short to show where the transport header
+ * begins. */
 bool inner_transport(const uint8_t *ip, size_t len, uint8_t *protocol, size_t *at);
 
 /* Returns true if this fragment header (RFC 8200 4.5) belongs to a fragment other than the

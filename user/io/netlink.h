@@ -38,7 +38,7 @@ struct netlink_link {
 	uint32_t rx_queues; /* created queues; netlink_queues() returns how many are in use */
 	uint32_t xdp_prog_id; /* id of the XDP program in any mode; 0 = none */
 	uint8_t xdp_mode;     /* IFLA_XDP_ATTACHED */
-	uint32_t master;    /* the bridge or bond (not VRF) that this link is a port of; 0 = none */
+	uint32_t master;    /* the bridge, bond or other master (not VRF) of this link; 0 = none */
 	char kind[16];	    /* "veth", "tun", "" */
 	uint8_t hop_limit6; /* hop limit of IPv6 packets whose route sets none */
 };
@@ -188,8 +188,8 @@ int netlink_neighbour_manage(struct netlink *nl, uint32_t ifindex, uint8_t famil
 			     const uint8_t *addr);
 
 /* Undoes a netlink_neighbour_manage() that returned 1. A valid entry stays in the table like any
- * other; an entry that was never resolved is deleted. Does nothing if the entry is gone, or has
- * become permanent or extern_learn since. Returns 0 or -errno. */
+ * other; an entry that is not valid is deleted. Does nothing if the entry is gone, or has become
+ * permanent or extern_learn since. Returns 0 or -errno. */
 int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t family,
 			      const uint8_t *addr);
 

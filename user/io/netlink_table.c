@@ -46,8 +46,8 @@ int netlink_delete_route(struct netlink *nl, uint32_t ifindex, const struct pref
 /* Dumps ---------------------------------------------------------------------------------------- */
 
 /* Lists the routes of @family whose attribute @filter (RTA_OIF or RTA_TABLE) is @value. With strict
- * checking, the kernel itself filters, which saves much time on a router with a full BGP table.
- * Kernels before 4.20 send all routes, so @fn must filter as well. */
+ * checking, the kernel itself filters, which saves much time on a router with a full BGP table. If
+ * strict checking cannot be turned on, the kernel sends all routes, so @fn must filter as well. */
 static int dump_routes(struct netlink *nl, uint8_t family, uint16_t filter, uint32_t value,
 		       netlink_fn fn, void *ctx, struct netlink_list *list)
 {

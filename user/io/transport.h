@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * transport.h - how a worker exchanges datagrams with the outer network. These operations are
- * implemented by afxdp.c and udp_batch.c. Only the reader of a transport calls recv, alloc, send
- * and sweep: the worker that owns the transport, or the control thread for the socket that receives
- * the handshakes for several workers. The control thread calls deinit, but only while no reader
- * uses the transport.
+ * implemented in afxdp*.c and udp*.c. Only the reader of a transport calls recv, alloc, send and
+ * sweep: the worker that owns the transport, or the control thread for the socket that receives the
+ * handshakes for several workers. The control thread calls deinit, but only while no reader uses
+ * the transport.
  *
  *        recv ──▶ the reader owns the frames ──▶ sweep  rx: used in place, returned within the turn
  *        alloc ─▶ the reader owns the frames ──▶ send   tx: every allocated frame must be passed to

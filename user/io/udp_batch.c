@@ -76,10 +76,11 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 }
 
 /* Chooses how many slots the next recvmmsg() of @family offers. The last recvmmsg() filled @filled
- * slots, @joined of them with several datagrams. If the kernel joins datagrams (UDP_GRO), the next
- * call offers only a few slots: they hold many datagrams, which are still in the cache when they
- * are decrypted. Otherwise the next call offers twice as many slots as were filled. It does not
- * always offer all slots, because each slot that stays empty costs the time to prepare it. */
+ * slots, @joined of them with several datagrams. If most of the filled slots have several
+ * (UDP_GRO), the next call offers only a few slots: they hold many datagrams, which are still in
+ * the cache when they are decrypted. Otherwise the next call offers twice as many slots as were
+ * filled. It does not always offer all slots, because each slot that stays empty costs the time to
+ * prepare it. */
 static void adapt_vlen(struct udp *u, unsigned family, unsigned filled, unsigned joined)
 {
 	unsigned vlen = 2 * joined > filled ? UDP_RX_SLOTS_MIN : 2 * filled;
