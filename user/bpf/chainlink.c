@@ -156,8 +156,8 @@ int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32
 	err = attach_in_mode(new, owner, mode, &is_native, &copy);
 	if (err == -ENOSYS)
 		err = fault(f, -ENOTSUP,
-			    "%s: libxdp has no dispatcher for this kernel, so it cannot share the "
-			    "NIC; leave out --chain",
+			    "%s: libxdp has no dispatcher for this kernel, so the NIC cannot be "
+			    "shared; leave out --chain",
 			    nic);
 	else if (err && copy.text[0])
 		fault(f, err, "%s: %s; leave out --chain", nic, copy.text);

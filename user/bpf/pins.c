@@ -95,7 +95,7 @@ static int ensure_bpffs(struct fault *why)
 	return err;
 }
 
-/* Checks that no other user can replace our directory. A bpffs that is writable for everybody is
+/* Checks that no other user can replace our directory. A bpffs that other users may write to is
  * accepted only with the sticky bit. Its owner must be root or our own user, because the sticky bit
  * does not restrict the owner. */
 static int check_root(struct fault *why)

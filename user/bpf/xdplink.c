@@ -144,7 +144,7 @@ static const char *refusal(int err, uint32_t ifindex)
 		return "it has too few receiving queues; a veth device needs as many as the other "
 		       "end has sending queues (ethtool -L)";
 	if (err == -ERANGE) /* veth_xdp_set() */
-		return "the MTU of the other end of this veth pair is too large for XDP; lower it";
+		return "the MTU of the other end of this veth pair is too large for XDP (ip link)";
 	return strerror(-err);
 }
 
