@@ -85,8 +85,8 @@ void dataplane_stop(struct dataplane *d);
 /* Closes the UDP sockets of stopped workers. */
 void dataplane_down(struct dataplane *d);
 
-/* Changes the listen port, whether the interface is up or down. Returns 0, or -errno if the new
- * port cannot be bound; the old port then stays in use. */
+/* Changes the listen port, whether the interface is up or down. Returns 0 or -errno. If the new
+ * port cannot be bound, the old port stays in use. */
 int dataplane_set_port(struct dataplane *d, uint16_t port);
 int dataplane_set_fwmark(struct dataplane *d, uint32_t fwmark);
 
@@ -102,8 +102,8 @@ void dataplane_network_changed(struct dataplane *d);
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);
 
 /* Fills in the path of data in each direction. If the counts in @stats show that incoming data
- * arrives through the UDP sockets, rx_xdp is false even while XDP is attached. `why` is the reason
- * why data goes through the UDP sockets, or "". */
+ * arrives through the UDP sockets, rx_xdp is false even while XDP is attached. `why` says why data
+ * goes through the UDP sockets and what AF_XDP bypasses, or is "". */
 struct dataplane_usage {
 	bool rx_xdp, tx_xdp;
 	char why[PATHS_WHY_LEN + 256];

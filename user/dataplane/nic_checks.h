@@ -39,21 +39,21 @@ bool nic_checks_wants_xdp(const struct options *options);
 bool nic_checks_prefers_udp(const struct options *options, const struct netlink_link *link);
 
 /* Returns 0 if XDP may be tried on the link. Else returns, with @f filled in, -EOPNOTSUPP (the link
- * is one end of a veth pair, or is stacked on others, such as a VLAN) or -EMSGSIZE (the MTU is too
- * large). If this reason may go away later, also sets *@obstacle. */
+ * is one end of a veth pair, or has members, such as a bond) or -EMSGSIZE (the MTU is too large).
+ * If this reason may go away later, also sets *@obstacle. */
 int nic_checks_xdp(struct netlink *nl, const struct options *options,
 		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f);
 
 /* Finds the packet filters and qdiscs of other programs on the link, and the netfilter rules that
  * may mark packets of this host. @netfilter is a socket of netlink_open_netfilter(), or NULL to
- * leave these rules out. */
+ * leave out nf_tables. */
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
 					uint32_t ifindex);
 
 /* Returns true if data may be sent by AF_XDP on a NIC where AF_XDP bypasses what @b names. */
 bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b);
 
-/* Appends to @why, which has @room bytes, what AF_XDP bypasses on the NIC @name. @sends and
+/* Appends what AF_XDP bypasses on the NIC @name to @why, which has @room bytes. @sends and
  * @receives tell in which directions AF_XDP is available. */
 void nic_checks_explain(char *why, size_t room, const char *name, const struct options *options,
 			const struct nic_bypassed *b, bool sends, bool receives);

@@ -36,13 +36,13 @@ struct nic {
 	uint32_t occupant;	     /* NICS_PROGRAM: id of the XDP program that was found */
 	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
 	uint32_t layer3;	     /* netlink_layer3() of the NIC when it was opened last */
-	uint32_t mtu;		     /* MTU when the queues were opened; larger frames do not fit */
-	uint32_t carrier_downs;	     /* count of carrier losses, read when XDP was attached */
+	uint32_t mtu;		/* MTU when the queues were opened; larger frames may not fit */
+	uint32_t carrier_downs; /* count of carrier losses, read when XDP was attached */
 	struct nic_bypassed bypassed;
-	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS]; /* NICS_REFUSED: at that time */
-	unsigned looks;	       /* NICS_REFUSED: calls of nics_look() since then */
+	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS]; /* NICS_REFUSED: at the refusal */
+	unsigned looks;	       /* NICS_REFUSED: calls of nics_look() since the refusal */
 	unsigned rx_queues;    /* receiving queues of the NIC when we tried to open it */
-	unsigned queue_count;  /* queues that AF_XDP receives on */
+	unsigned queue_count;  /* queues that have an AF_XDP socket */
 	unsigned sender_count; /* AF_XDP sends on queues 0 to sender_count - 1 */
 	struct transport *queues[NIC_QUEUES_MAX];
 	char why[NICS_WHY_LEN]; /* why requested XDP is not used, or what XDP bypasses; or "" */

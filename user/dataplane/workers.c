@@ -26,7 +26,7 @@ unsigned workers_wanted(const struct options *options, const struct tun *tun, un
 {
 	unsigned count = workers_most(options);
 
-	if (!tun->multi_queue) /* an inherited TUN descriptor has only one queue */
+	if (!tun->multi_queue) /* an inherited TUN descriptor may have only one queue */
 		return 1;
 	if (!options->workers && queues && queues < count)
 		count = queues;
