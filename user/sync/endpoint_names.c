@@ -231,8 +231,8 @@ static bool is_dead(const struct endpoint_name *name)
 	       name->unanswered.last_ns >= name->unanswered.first_ns + DEAD_NS;
 }
 
-/* Sets the endpoint to the next address of the answer that has a route. The current endpoint is one
- * of these addresses; it stays if no other address has a route. */
+/* Sets the endpoint to the next address of the answer that has a route. The current endpoint is
+ * also in the answer; it stays if no other address has a route. */
 static void try_next(struct endpoint_name *name, uint64_t now_ns)
 {
 	const struct endpoint_names *n = name->names;

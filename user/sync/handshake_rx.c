@@ -146,8 +146,8 @@ static void on_handoff(void *ctx, int fd, uint32_t events)
 
 /* Moves messages from the leader's sockets into the inbox until the sockets are empty or
  * HANDSHAKE_QUEUE_LEN messages were read. Messages for which the inbox has no room are dropped and
- * counted. A message that is longer than an initiation is a data message, which can arrive here
- * only before the reuseport program is attached. Such a message is dropped and counted, too. */
+ * counted. A message that is longer than an initiation is not a handshake message. Such a message
+ * is dropped and counted, too. */
 static void on_leader(void *ctx, int fd, uint32_t events)
 {
 	struct handshake_rx *rx = ctx;

@@ -56,7 +56,7 @@ bool icmp_sender_tuple(const uint8_t *p, size_t len, struct conntrack_tuple *t)
 	}
 }
 
-/* Returns the offset of the checksum that covers addresses and ports, or CHECKSUM_NONE. SCTP has a
+/* Returns the offset of the Internet checksum in the transport header, or CHECKSUM_NONE. SCTP has a
  * CRC instead, which adjust() cannot change. */
 static size_t checksum_offset(uint8_t protocol, size_t at)
 {

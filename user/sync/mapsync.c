@@ -113,7 +113,7 @@ static void sync_listen(struct mapsync *m)
 	if (!m->config.loader)
 		return;
 	loop_timer_cancel(&m->listen_timer);
-	/* A new link may forward packets, so XDP must get its forwarding flag before it gets the
+	/* A new link may forward packets, so XDP must get the forwarding flags before it gets the
 	 * link's addresses. */
 	mapsync_forwarding(m);
 	if (m->port)

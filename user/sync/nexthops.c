@@ -114,7 +114,8 @@ static void check_translation(struct nexthops *n, const struct peer *p, struct e
 }
 
 /* Sends data to the peer through the UDP socket if an IPsec policy would encrypt or refuse the
- * packets, because AF_XDP bypasses IPsec. Does nothing if the user forced AF_XDP. */
+ * packets, because AF_XDP bypasses IPsec. If the user forced AF_XDP, only logs the bypass and
+ * records it in e->why. */
 static void check_ipsec(struct nexthops *n, struct encap *e)
 {
 	const struct netlink_flow flow = { n->config.dataplane->fwmark, e->source_port };
@@ -304,7 +305,7 @@ static void watch_ipsec(struct nexthops *n)
 	if (n->ipsec && !loop_add(n->config.loop, ipsec_fd(n->ipsec), EPOLLIN, on_ipsec, n))
 		return;
 	if (errno != EPROTONOSUPPORT) /* EPROTONOSUPPORT: the kernel has no IPsec */
-		log_info("IPsec policies cannot be watched, so AF_XDP may bypass them: %s",
+		log_info("IPsec policies cannot be watched: %s; AF_XDP may bypass them",
 			 strerror(errno));
 }
 

@@ -68,8 +68,8 @@ struct resolver_query *resolver_look_up(struct resolver *r, const char *host, re
 void resolver_cancel(struct resolver_query *q);
 
 /* Adds to @answer the addresses of @found (may be NULL) that have @family and that a peer can have:
- * no unspecified, multicast, broadcast or IPv4-mapped address, and no link-local address, which
- * would need an interface. Lowers answer->ttl_s to the smallest TTL. */
+ * no unspecified, multicast, broadcast or IPv4-mapped address, and no IPv6 link-local address,
+ * which would need an interface. Lowers answer->ttl_s to the smallest TTL. */
 void resolver_collect(struct resolver_answer *answer, const struct ares_addrinfo *found,
 		      int family);
 

@@ -54,9 +54,7 @@ static void attach_tc(struct tunnel *t)
 		return;
 	refused = loader_attach_tunnel(loader, t->config.tun->ifindex, force_clsact, &tcx, &f);
 	if (refused && !t->tc_refused) /* log this only once, not after each attempt */
-		log_error("the TC program is not attached, so only the workers enforce "
-			  "allowed IPs: %s",
-			  f.text);
+		log_error("only the workers enforce allowed IPs: %s", f.text);
 	t->tc_refused = refused;
 	t->no_tcx = !refused && !tcx && !force_clsact;
 }
