@@ -1,22 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_nic.c - parses any bytes as a message from the kernel about an nf_tables chain, a driver's
- * XDP features, or a NIC's queue. Texts must be terminated, and nothing beyond the message may be
- * read. */
+ * XDP features, or a NIC's queue. Texts must be terminated and printable, and nothing beyond the
+ * message may be read. */
 #include "io/nft_hooks.c"    /* NOLINT(bugprone-suspicious-include) */
 #include "io/xdp_features.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "netlink_message.h"
 
+static void require_text(const char text[static NFT_HOOK_NAME_LEN])
+{
+	const char *end = memchr(text, '\0', NFT_HOOK_NAME_LEN);
+
+	require(end);
+	for (; text < end; text++)
+		require(*text >= ' ' && *text <= '~');
+}
+
 static void read_message(const struct nlmsghdr *nlh)
 {
-	struct nft_hooks hooks = { "", "" };
+	struct search chains = { .nic = "eth0" };
 	struct xdp_features features;
 	uint32_t senders = 0;
 	uint16_t family;
 
-	take_chain(nlh, &hooks);
-	require(memchr(hooks.route, '\0', sizeof(hooks.route)));
-	require(memchr(hooks.nat, '\0', sizeof(hooks.nat)));
+	take_chain(nlh, &chains);
+	require_text(chains.found.route);
+	require_text(chains.found.nat);
+	require_text(chains.found.ingress);
+	require_text(chains.found.egress);
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr))
 		return; /* the kernel always sends this header */
 	take_features(nlh, &features);

@@ -95,8 +95,20 @@ in_ns a ip xfrm policy flush
 in_ns a tc qdisc add dev eth0 clsact
 in_ns a tc filter add dev eth0 ingress protocol ip prio 7 u32 match u32 0 0 flowid 1:1
 is "check warns of tc filters for received packets" "$(check)" "eth0: data received by AF_XDP \
-bypasses the tc ingress filters that are configured there; --rx udp applies them"
+bypasses the tc ingress filters that are configured there; --rx udp uses the UDP socket"
 in_ns a tc qdisc delete dev eth0 clsact
+in_ns a nft -f - <<-EOF
+	table netdev t {
+		chain in {
+			type filter hook ingress device "eth0" priority 0
+			udp dport 51821 counter
+		}
+	}
+EOF
+is "check warns of an nftables chain for received packets" "$(check)" "eth0: data received by \
+AF_XDP bypasses the nftables ingress chain \"t in\" that is configured there; --rx udp uses the \
+UDP socket"
+in_ns a nft delete table netdev t
 in_ns a tc qdisc add dev eth0 root tbf rate 1gbit burst 100k latency 50ms
 tbf="eth0: data is sent by the UDP socket, because AF_XDP would bypass the qdisc tbf that is \
 configured there; --tx xdp uses AF_XDP nevertheless"

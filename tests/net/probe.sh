@@ -119,6 +119,37 @@ is "a chain that may mark packets: data is sent by the UDP sockets" "$(paths)" "
 in_ns a nft flush chain ip t marks
 is "a chain without rules bypasses nothing" "$(probe eth0 '.bypassed | join("; ")')" \
 	"translation by the nf_tables chain t source"
+in_ns a nft -f - <<-EOF
+	table netdev t {
+		chain marks {
+			type filter hook ingress devices = { lo, eth0 } priority 0
+			udp dport 51820 counter
+		}
+	}
+EOF
+is "probe lists a chain of the NIC" "$(probe eth0 '.bypassed | join("; ")')" \
+	'the nftables ingress chain "t marks"; translation by the nf_tables chain t source'
+is "with the chain, data is received by AF_XDP" "$(paths)" "xdp xdp"
+ok "probe prints the command that applies the chain" \
+	eval "commands | grep -qx 'wgxdp attach --rx udp eth0 CONF'"
+in_ns a nft delete table netdev t
+if in_ns a nft -f - <<-EOF 2>/dev/null; then
+	table netdev t {
+		chain marks {
+			type filter hook egress device "eth0" priority 0
+			udp sport 51820 counter
+		}
+	}
+EOF
+	in_ns a nft add rule ip t marks meta l4proto udp meta mark set 7
+	is "probe lists an egress chain, and a chain of the same name that sets marks" \
+		"$(probe eth0 '.bypassed[:2] | join("; ")')" \
+		'the nftables egress chain "t marks"; routing by the nf_tables chain t marks'
+	is "with an egress chain, data is sent by the UDP sockets" "$(paths)" "xdp udp"
+	in_ns a nft delete table netdev t
+else
+	pass "an egress chain of the NIC # SKIP this kernel has no egress hook (Linux 5.16)"
+fi
 in_ns a nft delete table ip t
 in_ns a ip xfrm policy add dir out src 192.0.2.1 dst 192.0.2.2 action block
 is "probe lists an IPsec policy" "$(probe eth0 '.bypassed[0]')" "IPsec policies"

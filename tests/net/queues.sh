@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Unusual NICs: more receiving than sending queues, a shaper, tc filters, tcx programs, netfilter
-# rules that mark packets, IPsec policies, and no native XDP.
+# Unusual NICs: more receiving than sending queues, a shaper, tc filters, tcx programs, nftables
+# chains, netfilter rules that mark packets, IPsec policies, and no native XDP.
 #
 #   ┌─── a ───┐  4 rx, 1 tx      ┌─── b ───┐
 #   │ wgxdp   │ eth0 ═════ eth0  │ wgxdp   │
@@ -66,6 +66,21 @@ in_ns a nft -f - <<-EOF
 		}
 	}
 EOF
+# So do a chain of the NIC without rules, and a chain of another NIC.
+has_egress_hook() # Linux 5.16
+{
+	in_ns a nft -f - <<-EOF
+		table netdev harmless {
+			chain empty { type filter hook egress device "eth0" priority 0; }
+			chain loopback {
+				type filter hook egress device "lo" priority 0
+				udp sport 51821 counter
+			}
+		}
+	EOF
+} 2>/dev/null
+egress=yes
+has_egress_hook || egress=
 ok "shaper: a attaches, with busy polling" ours a "$A" --rx xdp --busy-poll 50 < <(conf_a)
 is "show says that the workers poll" "$(show a "$A" .path.busy_poll_us)" 50
 ok "shaper: b attaches" ours b "$B" --rx udp --tx udp < <(conf_b)
@@ -152,6 +167,47 @@ if command -v iptables-legacy >/dev/null; then
 	ok "the rule is deleted" legacy -D -j MARK --set-mark 1
 	ok "without the rule, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
 fi
+
+# --- nftables chains of the NIC -------------------------------------------------------------------
+
+nic_chain() # FAMILY HOOK NICS: adds a chain of these NICs, with a rule that counts our packets
+{
+	in_ns a nft -f - <<-EOF
+		table $1 nic {
+			chain $2 {
+				type filter hook $2 devices = { $3 } priority 0
+				udp sport 51821 counter
+			}
+		}
+	EOF
+}
+chain_bytes()
+{
+	in_ns a nft -j list chain netdev nic egress | jq '[.. | .counter? // empty | .bytes] | add'
+}
+
+if [ "$egress" ]; then
+	ok "an egress chain of the NIC" nic_chain netdev egress eth0
+	ok "with such a chain, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
+	ok "show says why" wait_for 5 \
+		names 'bypass the nftables egress chain "nic egress" that is configured'
+	before=$(chain_bytes)
+	is "pings are answered" "$(answers 20 a 10.99.0.2)" 20
+	holds "the chain sees the bytes of the pings" $(($(chain_bytes) - before)) -ge $((20 * 128))
+	in_ns a nft flush chain netdev nic egress
+	ok "without rules in the chain, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
+	in_ns a nft delete table netdev nic
+else
+	pass "egress chains of the NIC # SKIP this kernel has no egress hook (Linux 5.16)"
+fi
+for family in netdev inet; do
+	ok "$family: an ingress chain of two NICs" nic_chain $family ingress "lo, eth0"
+	ok "$family: show says that AF_XDP bypasses it" wait_for 5 \
+		names 'AF_XDP bypasses the nftables ingress chain "nic ingress" that is configured'
+	is "$family: data is received by AF_XDP" "$(show a "$A" .path.rx)" xdp
+	in_ns a nft delete table $family nic
+	ok "$family: without the chain, show gives no reason" wait_for 5 is_silent
+done
 
 # --- IPsec policies -------------------------------------------------------------------------------
 

@@ -93,6 +93,12 @@ static const struct {
 	  "wgxdp attach --tx xdp eth0 CONF" },
 	{ NIC(.bypassed.ingress = "the tc ingress filters"), "xdp xdp",
 	  "bypasses the tc ingress filters that are", "wgxdp attach --rx udp eth0 CONF" },
+	{ NIC(.bypassed.ingress = "the nftables ingress chain \"t in\""), "xdp xdp",
+	  "bypasses the nftables ingress chain \"t in\" that is configured there; --rx udp uses",
+	  "wgxdp attach --rx udp eth0 CONF" },
+	{ NIC(.bypassed.egress = "the nftables egress chain \"t out\""), "xdp udp",
+	  "AF_XDP would bypass the nftables egress chain \"t out\" that is configured there",
+	  "wgxdp attach --tx xdp eth0 CONF" },
 	{ NIC(.ipsec = NIC_YES), "xdp xdp", "an IPsec policy encrypts or refuses", "" },
 	{ NIC(.hooks.nat = "nat POSTROUTING"), "xdp xdp",
 	  "if the nftables chain \"nat POSTROUTING\" applies NAT", "" },
@@ -192,8 +198,8 @@ static void test_all_at_once(void **state)
 		f.offloads[i] = (struct ethtool_offload_state)CAN;
 	f.offloads[ETHTOOL_LRO].on = f.offloads[ETHTOOL_GRO_HW].on = true;
 	strcpy(f.driver, "mlx5_core");
-	strcpy(f.bypassed.egress, "the tc egress filters");
-	strcpy(f.bypassed.ingress, "the tc ingress filters");
+	memset(f.bypassed.egress, 'e', sizeof(f.bypassed.egress) - 1);
+	memset(f.bypassed.ingress, 'i', sizeof(f.bypassed.ingress) - 1);
 	memset(f.hooks.route, 'r', sizeof(f.hooks.route) - 1);
 	memset(f.hooks.nat, 'n', sizeof(f.hooks.nat) - 1);
 	for (int refusal = 0; refusal < 3; refusal++) {

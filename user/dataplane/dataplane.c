@@ -70,7 +70,7 @@ static struct netlink *open_netfilter(void)
 	struct netlink *nl = netlink_open_netfilter();
 	struct nft_hooks hooks;
 
-	if (nl && !nft_hooks_read(nl, &hooks))
+	if (nl && !nft_hooks_read(nl, "", &hooks))
 		return nl;
 	netlink_close(nl);
 	return NULL;

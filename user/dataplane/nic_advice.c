@@ -303,7 +303,8 @@ static void advise_about_others(struct nic_judgement *j, const struct nic_facts 
 		snprintf(a->command, sizeof(a->command), "wgxdp attach --tx xdp %s CONF", name);
 	}
 	if (*f->bypassed.ingress && j->rx_xdp) {
-		a = add(j, "if received data must pass the tc ingress filters");
+		snprintf(why, sizeof(why), "if received data must pass %s", f->bypassed.ingress);
+		a = add(j, why);
 		snprintf(a->command, sizeof(a->command), "wgxdp attach --rx udp %s CONF", name);
 	}
 	if (*f->hooks.route && j->tx_xdp) {

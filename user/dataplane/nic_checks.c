@@ -66,23 +66,31 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 }
 
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
-					uint32_t ifindex)
+					uint32_t ifindex, const char *name)
 {
 	char kind[NETLINK_QDISC_LEN];
 	struct nic_bypassed b = { "", "" };
-	struct nft_hooks hooks = { "", "" };
+	struct nft_hooks hooks = { .route = "" };
 
+	if (netfilter)
+		(void)nft_hooks_read(netfilter, name, &hooks); /* an error leaves @hooks empty */
 	if (netlink_root_qdisc(nl, ifindex, kind) == 1)
 		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", kind);
 	else if (tclink_has_others(ifindex, TCLINK_EGRESS))
 		snprintf(b.egress, sizeof(b.egress), "the tc egress filters");
-	else if (netfilter && !nft_hooks_read(netfilter, &hooks) && *hooks.route)
+	else if (*hooks.egress)
+		snprintf(b.egress, sizeof(b.egress), "the nftables egress chain \"%s\"",
+			 hooks.egress);
+	else if (*hooks.route)
 		snprintf(b.egress, sizeof(b.egress), "the nftables chain \"%s\"", hooks.route);
 	else if (xtables_marks_output())
 		snprintf(b.egress, sizeof(b.egress),
 			 "the chain \"mangle OUTPUT\" of iptables-legacy");
 	if (tclink_has_others(ifindex, TCLINK_INGRESS))
 		snprintf(b.ingress, sizeof(b.ingress), "the tc ingress filters");
+	else if (*hooks.ingress)
+		snprintf(b.ingress, sizeof(b.ingress), "the nftables ingress chain \"%s\"",
+			 hooks.ingress);
 	return b;
 }
 
@@ -113,5 +121,5 @@ void nic_checks_explain(char *why, size_t room, const char *name, const struct o
 			"--tx udp uses the UDP socket");
 	if (*b->ingress && receives)
 		add_why(why, room, name, "data received by AF_XDP bypasses", b->ingress,
-			"--rx udp applies them");
+			"--rx udp uses the UDP socket");
 }

@@ -21,11 +21,11 @@ enum nics_obstacle {
 	NICS_REFUSED, /* the driver refused XDP; another MTU, other queues or offloads may help */
 };
 
-/* What AF_XDP bypasses on a NIC: packet filters, qdiscs, and netfilter rules that may mark outgoing
- * packets; "" = none. */
+/* What AF_XDP bypasses on a NIC: packet filters, qdiscs, nftables chains of the NIC, and netfilter
+ * rules that may mark outgoing packets; "" = none. */
 struct nic_bypassed {
 	char egress[32 + NFT_HOOK_NAME_LEN]; /* if not "", --tx auto uses the UDP sockets */
-	char ingress[32];
+	char ingress[32 + NFT_HOOK_NAME_LEN];
 };
 
 /* Returns true if an XDP program is to be attached for received data. */
@@ -44,11 +44,11 @@ bool nic_checks_prefers_udp(const struct options *options, const struct netlink_
 int nic_checks_xdp(struct netlink *nl, const struct options *options,
 		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f);
 
-/* Finds the packet filters and qdiscs of other programs on the link, and the netfilter rules that
- * may mark packets of this host. @netfilter is a socket of netlink_open_netfilter(), or NULL to
- * leave out nf_tables. */
+/* Finds the packet filters, qdiscs and nftables chains on the link @ifindex, which is named @name,
+ * and the netfilter rules that may mark packets of this host. Leaves filters of wgxdp out.
+ * @netfilter is a socket of netlink_open_netfilter(), or NULL to leave nftables out. */
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
-					uint32_t ifindex);
+					uint32_t ifindex, const char *name);
 
 /* Returns true if data may be sent by AF_XDP on a NIC where AF_XDP bypasses what @b names. */
 bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b);

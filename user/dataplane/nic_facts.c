@@ -78,7 +78,7 @@ static int find_obstacle(struct netlink *nl, const struct options *options,
  * socket of netlink_open_netfilter(), or NULL if it cannot be opened. */
 static void read_host(struct nic_facts *f, struct netlink *nl)
 {
-	int err = nl ? nft_hooks_read(nl, &f->hooks) : -EPROTONOSUPPORT;
+	int err = nl ? nft_hooks_read(nl, f->link.name, &f->hooks) : -EPROTONOSUPPORT;
 	struct ipsec_watch *ipsec = ipsec_open();
 
 	if (ipsec)
@@ -87,7 +87,8 @@ static void read_host(struct nic_facts *f, struct netlink *nl)
 		f->ipsec = NIC_NO;
 	ipsec_close(ipsec);
 	if (!err)
-		f->netfilter = answer(*f->hooks.route || *f->hooks.nat);
+		f->netfilter = answer(*f->hooks.route || *f->hooks.nat || *f->hooks.ingress ||
+				      *f->hooks.egress);
 	else if (err == -EINVAL || err == -EOPNOTSUPP || err == -EPROTONOSUPPORT)
 		f->netfilter = NIC_NO; /* the kernel has no nf_tables */
 }
@@ -105,7 +106,7 @@ int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct opt
 	read_program(&f);
 	f.refusal = find_obstacle(nl, options, &f.link, &f.why);
 	netfilter = netlink_open_netfilter();
-	f.bypassed = nic_checks_bypassed(nl, netfilter, f.link.ifindex);
+	f.bypassed = nic_checks_bypassed(nl, netfilter, f.link.ifindex, f.link.name);
 	read_host(&f, netfilter);
 	netlink_close(netfilter);
 	*facts = f;

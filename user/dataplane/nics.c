@@ -204,7 +204,7 @@ static void note_bypassed(const struct nics_env *env, struct nic *nic)
 {
 	const struct nic_bypassed *b = &nic->bypassed;
 
-	nic->bypassed = nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex);
+	nic->bypassed = nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex, nic->name);
 	nic_checks_explain(nic->why, sizeof(nic->why), nic->name, env->options, b, nic->queue_count,
 			   nic->attached);
 	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_XDP)
@@ -266,12 +266,13 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 }
 
 /* Returns true if the NIC must be opened again: it has queues that we did not open, a larger MTU or
- * another bridge or bond above it; its driver has forgotten our program; or the first filter or
- * qdisc that AF_XDP bypasses has appeared, or the last one is gone. */
+ * another bridge or bond above it; its driver has forgotten our program; or the first filter, qdisc
+ * or chain that AF_XDP bypasses has appeared, or the last one is gone. */
 static bool must_reopen(const struct nics_env *env, const struct nic *nic,
 			const struct netlink_link *link)
 {
-	struct nic_bypassed b = nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex);
+	struct nic_bypassed b =
+		nic_checks_bypassed(env->netlink, env->netfilter, link->ifindex, link->name);
 
 	return is_program_forgotten(nic, link) || link->mtu > nic->mtu ||
 	       queues_of(nic) > nic->queue_count ||

@@ -9,6 +9,7 @@
 
 #include <linux/bpf.h>
 #include <linux/if_tun.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/version.h>
 #include <linux/virtio_net.h>
 
@@ -49,6 +50,11 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define BPF_TCX_INGRESS ((enum bpf_attach_type)46)
 #define BPF_TCX_EGRESS ((enum bpf_attach_type)47)
+#endif
+
+/* Linux 6.17: a chain of nf_tables for all NICs whose names begin with a prefix. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define NFTA_DEVICE_PREFIX 2
 #endif
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* nft_hooks.h - finds the nf_tables chains that may change the route or the source of datagrams
- * that the host itself sends. Packets sent by AF_XDP bypass these chains. xtables.h does the same
- * for legacy iptables. */
+/* nft_hooks.h - finds the nf_tables chains that AF_XDP bypasses: those of a NIC, and those that may
+ * change the route or the source of datagrams that the host itself sends. xtables.h finds the
+ * chains of legacy iptables that may change the route. */
 #ifndef WGXDP_NFT_HOOKS_H
 #define WGXDP_NFT_HOOKS_H
 
@@ -12,12 +12,15 @@ struct netlink;
 /* Each text is the table and the name of one chain that has rules, such as "mangle OUTPUT"; "" =
  * no such chain has rules. */
 struct nft_hooks {
-	char route[NFT_HOOK_NAME_LEN]; /* a chain of type route, hook output: it may set a mark */
-	char nat[NFT_HOOK_NAME_LEN];   /* a chain of type nat, hook output or postrouting */
+	char route[NFT_HOOK_NAME_LEN];	 /* a chain of type route, hook output: it may set a mark */
+	char nat[NFT_HOOK_NAME_LEN];	 /* a chain of type nat, hook output or postrouting */
+	char ingress[NFT_HOOK_NAME_LEN]; /* a chain of the NIC, hook ingress */
+	char egress[NFT_HOOK_NAME_LEN];	 /* a chain of the NIC, hook egress (Linux 5.16) */
 };
 
-/* Reads the chains. @nl is from netlink_open_netfilter(). Returns 0 with @out filled in, or -errno:
- * -EPERM without CAP_NET_ADMIN, -EINVAL or -EOPNOTSUPP if the kernel has no nf_tables. */
-int nft_hooks_read(struct netlink *nl, struct nft_hooks *out);
+/* Reads the chains, among them those of the NIC named @nic. @nl is from netlink_open_netfilter().
+ * Returns 0 with @out filled in, or -errno, with @out unchanged: -EPERM without CAP_NET_ADMIN,
+ * -EINVAL or -EOPNOTSUPP if the kernel has no nf_tables. */
+int nft_hooks_read(struct netlink *nl, const char *nic, struct nft_hooks *out);
 
 #endif
