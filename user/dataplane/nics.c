@@ -146,7 +146,7 @@ static int open_queues(const struct nics_env *env, struct nic *nic, struct afxdp
 }
 
 /* Records why the program could not be attached. The offloads are read after the attempt, so that
- * an attempt whose driver changes offloads does not cause another attempt. */
+ * changes that the driver makes during the attempt do not cause another one. */
 static void note_refusal(struct nic *nic, int err)
 {
 	nic->obstacle = err == -EBUSY ? NICS_PROGRAM : NICS_REFUSED;
