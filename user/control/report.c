@@ -27,8 +27,9 @@ static int add_allowed(void *ctx, const struct prefix *p)
 	return json_array_append_new(ctx, json_string(prefix_text(p, text)));
 }
 
-/* Adds to @to how data is sent to the peer. If AF_XDP was expected but is not used, also adds the
- * reason. If AF_XDP is used, also adds what AF_XDP bypasses. */
+/* Adds to @to how data is sent to the peer. If AF_XDP is not used although it was expected, or if
+ * the route leads into the tunnel, also adds the reason. If AF_XDP is used, also adds what AF_XDP
+ * bypasses. */
 static void describe_tx(const struct report *r, const struct peer *p, json_t *to)
 {
 	const struct encap *e = atomic_load_explicit(&p->encap, memory_order_relaxed);
