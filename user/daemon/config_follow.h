@@ -35,8 +35,8 @@ int config_follow_start(struct config_follow *c, struct loop *loop, struct endpo
 void config_follow_stop(struct config_follow *c); /* does nothing if it was never started */
 
 /* On SIGHUP, requests a reload. On a signal that ends the daemon, lets `wgxdp detach` end the
- * daemon if there are hooks or SaveConfig. When the attach has succeeded, starts the time limit for
- * `wgxdp confirm`. The context is a struct config_follow. */
+ * daemon if there are hooks or SaveConfig. When `attach --confirm` has succeeded, starts the time
+ * limit for `wgxdp confirm`. The context is a struct config_follow. */
 extern const struct ending_ops config_follow_ending_ops;
 
 /* Removes the record of the hooks, or logs that the hooks have not run. Call this before the daemon

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * detach_child.h - a signal that ends the daemon acts like `wgxdp detach`: the daemon starts that
- * command, which runs PreDown, asks this daemon to end, and runs PostDown.
+ * detach_child.h - if there are hooks or SaveConfig, a signal that ends the daemon acts like `wgxdp
+ * detach`: the daemon starts that command, which runs PreDown, asks this daemon to end, and runs
+ * PostDown.
  *
  *   signal ─▶ detach_child_start ─┬─▶ the command asks the daemon to end ─▶ detach_child_wait
  *                                 └─▶ the command fails ─▶ ended()

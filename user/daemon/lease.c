@@ -41,7 +41,7 @@ static void close_inherited(int keep[static 3])
 }
 
 /* Detaches the daemon from the caller's terminal. Messages still go to stderr if the journal reads
- * stderr, or if LOG_LEVEL requests messages; otherwise they go to syslog. */
+ * stderr, or if LOG_LEVEL is "verbose" or "debug"; otherwise they go to syslog. */
 static void leave_terminal(const struct options *options, int lease)
 {
 	const char *level = getenv("LOG_LEVEL");

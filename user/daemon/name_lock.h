@@ -15,8 +15,8 @@
 /* Returns true if a daemon owns the name, or died without releasing it. */
 bool name_lock_exists(const char *interface);
 
-/* Locks the name, and removes what a dead owner left behind (crash_record.h), except the settings
- * of the host, which the caller takes over or undoes (host/host.h). Returns 0 and sets *@lock_fd,
+/* Locks the name, and undoes what a dead owner left behind (crash_record.h, host/tuning.h), except
+ * the settings that the caller takes over or undoes (host/host.h). Returns 0 and sets *@lock_fd,
  * or returns -errno with @f filled in: -EBUSY (another daemon, which @f names, owns the name). */
 int name_lock_take(const char *interface, int *lock_fd, struct fault *f);
 

@@ -18,8 +18,8 @@
 
 static void begin_next(struct reload *r);
 
-/* Records the first error of a reload. The reload continues, because a partly applied file is
- * better than one that is not applied at all. */
+/* Records the first error of a reload. A reload that has begun to change peers continues, because a
+ * partly applied file is better than one that is not applied at all. */
 static void note_error(struct reload *r, const struct fault *f)
 {
 	if (!*r->error.text)

@@ -23,7 +23,8 @@
 
 /* How a reload was requested. */
 enum reload_wish {
-	RELOAD_WATCHED = 1, /* the file has changed; such a reload never removes all peers */
+	RELOAD_WATCHED = 1, /* the file has changed, or the interface is back in our namespace; such
+			     * a reload never removes all peers */
 	RELOAD_ASKED = 2,   /* the user has requested the reload */
 	RELOAD_EXACT = 4,   /* the device becomes exactly like the file, as with `wg syncconf` */
 	RELOAD_ADOPT = 8,   /* `wgxdp save` has written the file: regard it as applied */
