@@ -283,7 +283,7 @@ int guard_set(struct guard *g, struct netlink *nl, const struct guard_target *to
 	int err = put_all(&b, g, nl, to);
 
 	if (err) {
-		fault(f, err, "cannot read the host's routes: %s", strerror(-err));
+		fault(f, err, "cannot read the host's routes and rules: %s", strerror(-err));
 		goto out;
 	}
 	if (!damaged && !strcmp(g->text ?: "", b.data + b.at))

@@ -32,7 +32,7 @@
 #define GUARD_LOCAL_MAX 1024
 
 /* An exit: one next hop of a default route in table main, and the prefixes that table main routes
- * to this next hop. */
+ * to this next hop or, if it has no gateway, to its NIC. */
 struct guard_exit {
 	char nic[16];
 	bool has_gateway;

@@ -60,7 +60,8 @@ static struct interface interface_of(const struct host *h, const struct state *s
 
 /* The record ----------------------------------------------------------------------------------- */
 
-/* Returns a record of everything that @a or @b may have set. @b may be NULL. */
+/* Returns a record of everything that @a or @b may have set, but of only one DNS tool: that of @a
+ * if it has one. @b may be NULL. */
 static struct record record_of(const struct host *h, const struct state *a, const struct state *b)
 {
 	struct record r = {
@@ -141,9 +142,10 @@ static int set_mark(struct host *h, const struct state *from, const struct state
 	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
 }
 
-/* Sets the sysctl src_valid_mark to 1 and records this. Also records it if another tunnel of wgxdp
- * has already set the sysctl, because the last of these tunnels to end sets it back to 0. If the
- * sysctl cannot be set, only warns, because it matters only with a strict reverse-path filter. */
+/* If @to has an IPv4 default route, sets the sysctl src_valid_mark to 1 and records this. Also
+ * records it if another tunnel of wgxdp has already set the sysctl, because the last of these
+ * tunnels to end sets it back to 0. If the sysctl cannot be set, only warns, because it matters
+ * only with a strict reverse-path filter. */
 static int set_valid_mark(struct host *h, const struct state *from, const struct state *to,
 			  struct fault *f)
 {

@@ -14,7 +14,8 @@
  *              after a `kill -9`
  *
  * The settings are made in the network namespace in which the daemon started. While the interface
- * is in another namespace, all settings are undone. All functions are for the control thread.
+ * is in another namespace, all settings are undone. Only the control thread may call the functions
+ * that take a struct host.
  */
 #ifndef WGXDP_HOST_H
 #define WGXDP_HOST_H

@@ -130,8 +130,9 @@ int rules_choose_mark(struct netlink *nl, uint32_t *mark)
 
 /* Which rules ------------------------------------------------------------------------------- */
 
-/* Returns the priority of the second rule in @list; the first rule is that of table local. The
- * kernel gives a new rule the priority just before that of the second rule. */
+/* Returns the priority of the second rule in @list, but at most PRIORITY_MAIN. The first rule is
+ * that of table local. The kernel gives a new rule the priority just before that of the second
+ * rule. */
 static uint32_t second_priority(const struct netlink_rule *list, size_t count)
 {
 	return count > 1 && list[1].priority < PRIORITY_MAIN ? list[1].priority : PRIORITY_MAIN;

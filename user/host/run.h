@@ -15,7 +15,8 @@ bool run_find(const char *name, char path[static PATH_MAX]);
  * none of our descriptors and has the default signal actions. Notifies the service manager's
  * watchdog first. After @timeout_ms, kills the program and its children. Returns 0 if the program
  * exits with status 0. Else returns, with @f filled in, -ETIMEDOUT, -EREMOTEIO (another exit
- * status; the message quotes the program's output), or the -errno of starting the program. */
+ * status, or a signal; the message quotes the program's output), or the -errno of starting the
+ * program. */
 int run_program(char *const argv[], const char *input, unsigned timeout_ms, struct fault *f);
 
 #endif

@@ -51,8 +51,8 @@ int tuning_make(struct tuning *t, const char *nic, const struct tuning_change *c
 /* Some drivers switch an offload off when an XDP program is attached, and do not switch it on when
  * the program is detached (vmxnet3: rx-lro). The caller calls tuning_watch() before it attaches the
  * program to the link @nic, and tuning_unwatch() after it has attached the program. tuning_watch()
- * records all offloads that are on. tuning_unwatch() removes from the record those that are still
- * on, so that tuning_undo() restores only the others. Failures are logged. */
+ * records all offloads that are on and not fixed. tuning_unwatch() removes from the record those
+ * that are still on, so that tuning_undo() restores only the others. Failures are logged. */
 void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex);
 void tuning_unwatch(struct tuning *t, const char *nic, uint32_t ifindex);
 
