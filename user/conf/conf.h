@@ -54,11 +54,11 @@ struct conf_peer {
 	uint16_t keepalive_s;	  /* 0 = off */
 	char name[PEER_NAME_LEN]; /* text of the "# Name =" line; "" = no name */
 	char *host, *port;	  /* parts of Endpoint; port is decimal; NULL = none */
-	bool named;		  /* host is a name and not an address */
+	bool named;		  /* host is a name, or an address whose link does not exist yet */
 	unsigned endpoint_line;	  /* number of the Endpoint line */
-	/* The remote side of Endpoint. If host is an address, endpoint is filled in when the file
-	 * is read. If host is a name, the family is AF_UNSPEC until conf_resolve(). Without
-	 * Endpoint the family stays AF_UNSPEC. */
+	/* The remote side of Endpoint, filled in when the file is read. If named is true, the
+	 * family is AF_UNSPEC until the host is looked up. Without Endpoint the family stays
+	 * AF_UNSPEC. */
 	struct endpoint endpoint;
 	struct prefix *allowed; /* without host bits, in the order of `wg show` */
 	uint32_t allowed_count;

@@ -135,7 +135,7 @@ int conf_find(const char *arg, char path[static PATH_MAX], char interface[static
 	return 0;
 }
 
-/* Returns true if other users may read the file, according to its mode and that of its directory.
+/* Returns true if other users may access the file, according to its mode and that of its directory.
  * wg-quick(8) makes the same check. */
 static bool others_may_access(int fd, const char *path)
 {

@@ -166,7 +166,7 @@ static const char *check_host(struct endpoint *e, const char *host, const char *
 	return valuetext_is_domain(host) ? NULL : "this is neither an address nor a host name";
 }
 
-/* Warns of an IPv4 address with fewer than four parts, such as 10.1, which is read as 10.0.0.1. */
+/* Warns of an IPv4 address in an unusual form, such as 10.1, which is read as 10.0.0.1. */
 static void warn_short_address(struct conf_parser *p, const char *whole, const struct endpoint *e)
 {
 	char text[ENDPOINT_TEXT_LEN], sentence[ENDPOINT_TEXT_LEN + 64];
@@ -301,7 +301,7 @@ static int set_allowed_ips(struct conf_parser *p, char *value)
 
 /* -------------------------------------------------------------------------------------------- */
 
-/* All keys. wg-quick(8) ignores an empty MTU, Table, Address, DNS or hook. */
+/* All keys. wg-quick(8) accepts an empty MTU, Table, Address, DNS or hook. */
 static const struct conf_key keys[] = {
 	{ "PrivateKey", CONF_INTERFACE, .set = set_private_key },
 	{ "ListenPort", CONF_INTERFACE, .set = set_listen_port },
