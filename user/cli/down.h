@@ -23,9 +23,10 @@ struct down {
 	unsigned failures;
 };
 
-/* Reads the record of @interface and the config file. The file is @path, or if @path is NULL, the
- * file that was attached. While another command runs the hooks of @interface, warns once and waits.
- * Warns if the record or the file cannot be read. down_done() releases everything. */
+/* Reads the record of @interface and, if there is one, the config file. The file is @path, or if
+ * @path is NULL, the file that was attached. While another command runs the hooks of @interface,
+ * warns once and waits. Warns if the record or the file cannot be read. down_done() releases
+ * everything. */
 void down_open(struct down *d, const char *interface, const char *path);
 /* Like down_open(), but reads only the record, which a killed daemon of @interface left, and not
  * the config file. */

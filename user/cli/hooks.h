@@ -5,7 +5,8 @@
  *
  * Each hook is printed as "[#] COMMAND" on stderr, with "%i" replaced by the interface, and given
  * to bash(1) with wg-quick's settings (-e -o pipefail -O extglob, LC_ALL=C). The shell inherits
- * stdin, stdout and stderr from wgxdp, and has the default signal actions and no signal blocked.
+ * stdin, stdout and stderr from wgxdp, ignores the signals that wgxdp ignores (SIGHUP under
+ * nohup(1)), and blocks no signal.
  */
 #ifndef WGXDP_HOOKS_H
 #define WGXDP_HOOKS_H

@@ -22,10 +22,11 @@ int verbs_help(FILE *out);
 
 /* Checks the first argument @word, which is not a verb but may be the name of an interface.
  * Returns CLI_OK if @word may be an interface. Otherwise prints a suggestion and returns CLI_USAGE.
- * @more: true if other arguments follow. */
+ * @more: true if an argument that is not an option follows. */
 int verbs_refuse(const char *word, int more);
 
-/* Writes the completion for bash: `wgxdp --completion bash`, which `make` runs. Returns CLI_OK. */
+/* Writes the completion for bash: `wgxdp --completion bash`, which `make install` runs. Returns
+ * CLI_OK. */
 int verbs_completion(FILE *out);
 
 #endif
