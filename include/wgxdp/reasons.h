@@ -40,7 +40,7 @@
 	X(19, no_peer, "no peer has the destination in its allowed IPs")                           \
 	X(20, no_endpoint, "the peer has no endpoint yet")                                         \
 	X(21, staged_full, "too many packets waited for a session; the oldest was dropped")        \
-	X(22, no_session, "the handshake was given up while the packet waited")                    \
+	X(22, no_session, "no session with the peer began while the packet waited")                \
 	X(23, too_big, "the packet is larger than the MTU of the tunnel interface")                \
 	X(24, send_failed, "the kernel refused to send the message")                               \
 	X(25, tx_full, "the send queue had no room, or the peer had used up its share of it")      \
