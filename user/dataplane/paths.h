@@ -2,7 +2,8 @@
 /*
  * paths.h - chooses between XDP and the UDP sockets, for each NIC and direction:
  *
- *   --rx, --tx    auto: XDP unless nic_checks.h or the NIC refuses it; paths.why says why
+ *   --rx, --tx    auto: XDP, or the UDP sockets if nic_checks.h or the NIC refuses XDP
+ *                       (paths.why)
  *                 xdp:  XDP, or the attach fails
  *                 udp:  the UDP sockets
  *   --chain       XDP together with other XDP programs; if that is impossible, the attach fails,
