@@ -241,7 +241,8 @@ static void test_multicast_is_apart(void **state)
 	assert_int_equal(run_frame(frame, len, &nobody.gso), ON);
 }
 
-/* A packet that is not IP has no peer and is always dropped, however short it is. */
+/* A packet that is not IP has no peer and is always dropped, however short it is. The kernel
+ * refuses test runs with an IP packet that is shorter than its header. */
 static void test_odd_packets(void **state)
 {
 	const struct row peer = { .to = { 1, 1 } };

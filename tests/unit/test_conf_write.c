@@ -206,6 +206,7 @@ static void files(void **state)
 {
 	char link[80], command[160], count[16] = "";
 	struct fault f;
+	struct stat s;
 	struct conf c;
 	FILE *list;
 
@@ -223,6 +224,8 @@ static void files(void **state)
 	assert_int_equal(conf_write(&c, link, &f), 0);
 	assert_int_equal(lstat(link, &(struct stat){ 0 }), 0);
 	assert_true(readlink(link, command, sizeof(command)) == 8);
+	assert_int_equal(stat(link, &s), 0);
+	assert_int_equal(s.st_mode & 07777, 0600);
 	c.peer_count = 1;
 	conf_done(&c);
 	assert_int_equal(conf_read(&c, path, NULL, NULL, &f), 0);

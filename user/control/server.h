@@ -4,10 +4,10 @@
  *
  *   connect ─▶ open ─▶ line, line, ... ─▶ replies are sent as the client reads them ─▶ close
  *
- * No client can block the thread: sockets are non-blocking, the length of a line is limited, and
+ * o client can block the thread: sockets are non-blocking, the length of a line is limited, and
  * while a client does not read its answers, no further line of this client is read. A long answer
- * is made in pieces as the client reads them. In each turn of the loop, the server spends at most
- * PASS_TURN_NS on each client.
+ * is made in pieces as the client reads them. In a turn of the loop, the server spends at most
+ * twice PASS_TURN_NS on each client.
  *
  * The answers of a client are in the order of its lines, because a line is handled only after the
  * answer to the previous line is complete. The protocol may defer the answer to a line and complete
