@@ -140,6 +140,40 @@ done
 ok "detach succeeds" down a "$A"
 clean "nothing is left" a "$A"
 
+# --- files below /run that are no files -----------------------------------------------------------
+
+put() # KIND SUFFIX: puts something that is no regular file in the place of a file
+{
+	case $1 in
+	fifo) mkfifo -m 600 "$RUN/$A.$2" ;;
+	link) ln -s nowhere "$RUN/$A.$2" ;;
+	directory) mkdir "$RUN/$A.$2" ;;
+	esac
+}
+
+soon() { in_ns a timeout -k 5 20 "$WGXDP" "$@"; }
+for kind in fifo link directory; do
+	put $kind lock
+	refuses "a $kind as lock: attach refuses it" 1 "$A.lock: this is not a regular file" \
+		soon attach eth0 "$GOOD"
+	refuses "a $kind as lock: detach refuses it" 1 \
+		"$A.lock: this is not a regular file" soon detach "$A"
+	rm -df "$RUN/$A.lock"
+	clean "a $kind as lock: nothing is left" a "$A"
+done
+for suffix in hooks host nics; do
+	put fifo $suffix
+	ok "a FIFO as record .$suffix: attach replaces it" soon attach eth0 "$GOOD"
+	rm -f "$RUN/$A.$suffix"
+	put fifo $suffix
+	ok "a FIFO as record .$suffix: detach succeeds" eval \
+		"soon detach '$A' 2>'$TMP/said'"
+	[ $suffix != hooks ] || ok "detach says why the hooks do not run" grep -q \
+		"do not run.*$A.hooks: this is not a regular file" "$TMP/said"
+	rm -f "$RUN/$A.$suffix"
+	clean "a FIFO as record .$suffix: nothing else is left" a "$A"
+done
+
 # --- two at once ----------------------------------------------------------------------------------
 
 for i in 1 2; do

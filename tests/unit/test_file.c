@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_file.c - reads whole files up to a limit, and replaces them atomically. */
+/* test_file.c - opens only regular files, reads whole files up to a limit, and replaces them
+ * atomically. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "util/file.h"
@@ -129,6 +132,49 @@ static void limits(void **state)
 	buffer_done(&out);
 }
 
+/* A FIFO must not block, and nothing but a regular file is opened. */
+static void kinds(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct buffer out = { 0 };
+	struct fault f;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char text[160];
+
+	(void)state;
+	unlink(path);
+	unlink(link_path);
+	assert_int_equal(file_open(path, O_RDONLY, &f), -ENOENT);
+	assert_int_equal(file_load(path, &out, 8, NULL), -ENOENT);
+	snprintf(text, sizeof(text), "%s: this is not a regular file; remove it", link_path);
+	for (unsigned kind = 0; kind < 4; kind++) {
+		snprintf(address.sun_path, sizeof(address.sun_path), "%s", link_path);
+		if (kind == 0)
+			assert_int_equal(mkfifo(link_path, 0600), 0);
+		else if (kind == 1)
+			assert_int_equal(symlink("record", link_path), 0);
+		else if (kind == 2)
+			assert_int_equal(mkdir(link_path, 0700), 0);
+		else
+			assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+		assert_int_equal(file_open(link_path, O_RDONLY, &f), -EINVAL);
+		assert_string_equal(f.text, text);
+		assert_int_equal(file_open(link_path, O_RDWR | O_CREAT, &f), -EINVAL);
+		assert_string_equal(f.text, text);
+		assert_int_equal(file_load(link_path, &out, 8, &f), -EINVAL);
+		assert_string_equal(f.text, text);
+		assert_int_equal(remove(link_path), 0);
+	}
+	close(fd);
+	fd = file_open(path, O_RDWR | O_CREAT, &f);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	close(fd);
+	assert_record("", 0);
+	assert_int_equal(file_load(path, &out, 8, &f), 0);
+	buffer_done(&out);
+}
+
 static void directories(void **state)
 {
 	static const struct {
@@ -182,7 +228,8 @@ static void switches(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(replaced),    cmocka_unit_test(failures), cmocka_unit_test(limits),
+		cmocka_unit_test(replaced),    cmocka_unit_test(failures),
+		cmocka_unit_test(limits),      cmocka_unit_test(kinds),
 		cmocka_unit_test(directories), cmocka_unit_test(switches),
 	};
 

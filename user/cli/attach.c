@@ -31,7 +31,7 @@ static int finish_dead(const char *interface, struct fault *f)
 	struct hook_record record = { 0 };
 	struct down down;
 	int lock_fd, err;
-	bool recorded = hook_record_read(interface, &record) == 0;
+	bool recorded = hook_record_read(interface, &record, NULL) == 0;
 
 	hook_record_done(&record);
 	if (!recorded && !name_lock_exists(interface))

@@ -21,12 +21,13 @@
 
 /* Removes the files that a killed daemon of @interface left behind. (The kernel has already removed
  * the interface.) If another program, such as wireguard-go, now serves an interface of this name,
- * sets *@served and does not touch that interface. Returns false if there was nothing to remove, or
- * if a wgxdp daemon serves the interface. */
-static bool clean_up_dead(const char *interface, bool *served)
+ * sets *@served and does not touch that interface. Returns 0; -ENOENT if there was nothing to
+ * remove; -EBUSY if a wgxdp daemon serves the interface; or another -errno with @f filled in. */
+static int clean_up_dead(const char *interface, bool *served, struct fault *f)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
-	int lock_fd;
+	struct fault why;
+	int lock_fd, err;
 
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
@@ -34,9 +35,10 @@ static bool clean_up_dead(const char *interface, bool *served)
 	 * the record of the host's settings (host/record.h). */
 	if (access(control, F_OK) != 0 && !name_lock_exists(interface) &&
 	    !host_record_exists(interface))
-		return false;
-	if (name_lock_take(interface, &lock_fd, NULL) != 0)
-		return false;
+		return -ENOENT;
+	err = name_lock_take(interface, &lock_fd, &why);
+	if (err)
+		return err == -EBUSY ? err : fault(f, err, "%s", why.text);
 	host_record_undo(interface);
 	pins_clean(interface);
 	*served = access(uapi, F_OK) == 0 && socket_file_answers(uapi);
@@ -44,7 +46,7 @@ static bool clean_up_dead(const char *interface, bool *served)
 		unlink(uapi);
 	unlink(control);
 	name_lock_release(interface, lock_fd);
-	return true;
+	return 0;
 }
 
 /* Returns true if a request failed with @err because the daemon was ending. Waits until the daemon
@@ -64,8 +66,9 @@ static int take_down(const char *interface, bool recorded)
 	struct fault f;
 	int err = ctlclient_request(interface, CONTROL_OP_DETACH, TIMEOUT_S, &reply, &f);
 	bool ended = was_ending(interface, err);
+	int cleaned = err ? clean_up_dead(interface, &served, &f) : -EBUSY;
 
-	if (err && clean_up_dead(interface, &served)) {
+	if (!cleaned) {
 		hook_record_remove(interface);
 		cli_warn(NULL, "the daemon had been killed; the files that it left are removed");
 		return served ? cli_fail(CLI_FAILED,
@@ -74,6 +77,8 @@ static int take_down(const char *interface, bool recorded)
 					 interface, interface)
 			      : CLI_OK;
 	}
+	if (cleaned != -EBUSY && cleaned != -ENOENT)
+		return cli_fail(CLI_FAILED, "%s", f.text);
 	/* If a signal ended the daemon, PostDown has not run. The caller has read the record of the
 	 * hooks and runs PostDown, so the record can be removed. */
 	if (ended || (err == -ENOENT && recorded)) {

@@ -10,7 +10,7 @@
 
 void down_open_recorded(struct down *d, const char *interface)
 {
-	struct fault sentence;
+	struct fault sentence, why;
 	int err;
 
 	*d = (struct down){ .interface = interface, .lock_fd = hook_record_lock(interface, false) };
@@ -21,14 +21,14 @@ void down_open_recorded(struct down *d, const char *interface)
 		cli_warn(NULL, sentence.text);
 		d->lock_fd = hook_record_lock(interface, true);
 	}
-	err = hook_record_read(interface, &d->record);
+	err = hook_record_read(interface, &d->record, &why);
 	if (!err)
 		d->path = d->record.path;
 	if (err && err != -ENOENT) {
 		fault(&sentence, 0,
-		      "%s: the record of its hooks cannot be read, so PreDown and PostDown do not "
-		      "run: %s",
-		      interface, strerror(-err));
+		      "PreDown and PostDown do not run, because the record of the hooks cannot be "
+		      "read: %.400s",
+		      why.text);
 		cli_warn(NULL, sentence.text);
 	}
 }

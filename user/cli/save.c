@@ -108,19 +108,19 @@ static int find_file(const char *interface, const char **path, struct hook_recor
 		     struct fault *f)
 {
 	json_t *reply = NULL;
+	struct fault why;
 	int err = ctlclient_request(interface, CONTROL_OP_SHOW, TIMEOUT_S, &reply, f);
 
 	json_decref(reply);
 	if (err || *path)
 		return err;
-	err = hook_record_read(interface, record);
+	err = hook_record_read(interface, record, &why);
 	*path = record->path;
 	if (err == -ENOENT)
 		return fault(f, err,
 			     "%s: the interface was not made from a config file; use `wg showconf`",
 			     interface);
-	return err ? fault(f, err, "%s: the record of its config file cannot be read: %s",
-			   interface, strerror(-err))
+	return err ? fault(f, err, "the record of the config file cannot be read: %.400s", why.text)
 		   : 0;
 }
 

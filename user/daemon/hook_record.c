@@ -77,10 +77,10 @@ int hook_record_lock(const char *interface, bool wait)
 
 	record_path(path, interface);
 	for (;;) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), err;
+		int fd = file_open(path, O_RDONLY, NULL), err;
 
 		if (fd < 0)
-			return -errno;
+			return fd;
 		err = flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB) ? -errno : 0;
 		if (!err && is_current(fd, path))
 			return fd;
@@ -92,24 +92,22 @@ int hook_record_lock(const char *interface, bool wait)
 
 /* Reading -------------------------------------------------------------------------------------- */
 
-int hook_record_read(const char *interface, struct hook_record *r)
+int hook_record_read(const char *interface, struct hook_record *r, struct fault *f)
 {
 	char file[PATH_LEN];
 	struct buffer in = { 0 };
-	int fd, err;
+	int err;
 
 	record_path(file, interface);
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
-	err = file_read(fd, &in, RECORD_MAX);
-	if (err == -EFBIG)
-		err = -EBADMSG;
-	if (!err)
+	err = file_load(file, &in, RECORD_MAX, f);
+	if (!err) {
 		err = hook_record_parse(r, in.data, buffer_len(&in));
+		if (err)
+			fault(f, err, "%s: %s", file,
+			      err == -EBADMSG ? "the file is damaged" : strerror(-err));
+	}
 	if (err)
 		buffer_done(&in);
-	close(fd);
 	return err;
 }
 

@@ -36,8 +36,9 @@ int hook_record_write(const char *interface, const struct conf *conf, const char
 int hook_record_lock(const char *interface, bool wait);
 
 /* Reads the record. Returns 0 with *@r filled in; the caller releases it with hook_record_done().
- * Or returns -ENOENT (there is no record), -EBADMSG (the record is damaged) or another -errno. */
-int hook_record_read(const char *interface, struct hook_record *r);
+ * Or returns -errno with @f filled in: -ENOENT (there is no record), -EBADMSG or -EFBIG (the record
+ * is damaged), -EINVAL (it is not a regular file) or another one. */
+int hook_record_read(const char *interface, struct hook_record *r, struct fault *f);
 void hook_record_done(struct hook_record *r); /* does nothing if *r is all zero */
 
 /* Parses the @len bytes at @text, which comes from malloc(). Returns 0, and *@r then owns @text; or

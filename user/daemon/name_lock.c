@@ -15,6 +15,7 @@
 #include "daemon/crash_record.h"
 #include "host/tuning.h"
 #include "io/netns.h"
+#include "util/file.h"
 #include "wgxdp/control.h"
 #include "wgxdp/limits.h"
 
@@ -91,9 +92,10 @@ static int in_use(const char *interface, const char *pid, struct fault *f)
 bool name_lock_exists(const char *interface)
 {
 	char path[LOCK_PATH_LEN];
+	struct stat st;
 
 	lock_path(path, interface);
-	return access(path, F_OK) == 0;
+	return lstat(path, &st) == 0;
 }
 
 int name_lock_take(const char *interface, int *lock_fd, struct fault *f)
@@ -108,9 +110,9 @@ int name_lock_take(const char *interface, int *lock_fd, struct fault *f)
 		return fault(f, -errno, "%s: %s%s", CONTROL_DIRECTORY, strerror(errno),
 			     fault_remedy(errno));
 retry:
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = file_open(path, O_RDWR | O_CREAT, f);
 	if (fd < 0)
-		return fault(f, -errno, "%s: %s%s", path, strerror(errno), fault_remedy(errno));
+		return fd;
 	if (take_lock(fd, pid)) {
 		close(fd);
 		return in_use(interface, pid, f);
@@ -150,7 +152,7 @@ bool name_lock_is_stale(const char *interface, int *pid)
 	int fd;
 
 	lock_path(path, interface);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = file_open(path, O_RDONLY, NULL);
 	if (fd < 0)
 		return false;
 	stale = flock(fd, LOCK_SH | LOCK_NB) == 0;
@@ -166,7 +168,7 @@ bool name_lock_wait_free(const char *interface, unsigned timeout_ms)
 
 	lock_path(path, interface);
 	for (unsigned waited_ms = 0;; waited_ms += POLL_MS) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		int fd = file_open(path, O_RDONLY, NULL);
 		bool available = fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0;
 
 		if (fd >= 0)

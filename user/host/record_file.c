@@ -2,7 +2,6 @@
 #include "host/record_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,25 +49,18 @@ void record_file_complain(const char *path)
 
 json_t *record_file_read(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	int err = fd < 0 ? -errno : 0;
 	struct buffer text = { 0 };
 	json_t *json = NULL;
+	struct fault f;
+	int err = file_load(path, &text, FILE_MAX, &f);
 
-	if (err == -ENOENT)
-		return NULL;
-	if (!err)
-		err = file_read(fd, &text, FILE_MAX);
 	if (!err)
 		json = json_loadb(text.data, buffer_len(&text), 0, NULL);
-	if (err && err != -EFBIG)
-		log_error("%s: this record of host settings cannot be read: %s", path,
-			  strerror(-err));
-	else if (!json)
+	if (err && err != -ENOENT && err != -EFBIG)
+		log_error("a record of host settings cannot be read: %s", f.text);
+	else if (err != -ENOENT && !json)
 		record_file_complain(path);
 	buffer_done(&text);
-	if (fd >= 0)
-		close(fd);
 	return json;
 }
 

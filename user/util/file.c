@@ -6,9 +6,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_SIZE 65536 /* bytes */
+
+int file_open(const char *path, int flags, struct fault *f)
+{
+	/* O_NONBLOCK: do not wait until another process opens the other end of a FIFO. */
+	int fd = open(path, flags | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int err = fd < 0 ? -errno : 0;
+	struct stat st;
+
+	if (!err && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
+		close(fd);
+		err = -EINVAL;
+	}
+	if (err == -EINVAL || err == -ELOOP || err == -EISDIR || err == -ENXIO)
+		return fault(f, -EINVAL, "%s: this is not a regular file; remove it", path);
+	return err ? fault(f, err, "%s: %s%s", path, strerror(-err), fault_remedy(-err)) : fd;
+}
 
 int file_read(int fd, struct buffer *out, size_t max)
 {
@@ -25,6 +42,17 @@ int file_read(int fd, struct buffer *out, size_t max)
 			return -EFBIG;
 	} while (n != 0);
 	return 0;
+}
+
+int file_load(const char *path, struct buffer *out, size_t max, struct fault *f)
+{
+	int fd = file_open(path, O_RDONLY, f), err;
+
+	if (fd < 0)
+		return fd;
+	err = file_read(fd, out, max);
+	close(fd);
+	return err ? fault(f, err, "%s: %s", path, strerror(-err)) : 0;
 }
 
 bool file_switched_on(const char *path, bool otherwise)
