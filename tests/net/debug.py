@@ -6,6 +6,7 @@ It sends from 192.0.2.2:51820 to 192.0.2.1:51820, as the peer with private key K
     stranger  initiations from an unknown key
     replay    an initiation that was already answered
     mac       initiations with a wrong mac1
+    macs      the same, but every second message is a response
     past      an initiation, and another one after the clock was set back
     spoof     data from 10.99.0.77 and fd00::77, which are not the peer's, in a session
 """
@@ -13,6 +14,7 @@ It sends from 192.0.2.2:51820 to 192.0.2.1:51820, as the peer with private key K
 import base64
 import os
 import socket
+import struct
 import sys
 import time
 
@@ -26,6 +28,16 @@ def mac(node, sock, count):
         message = bytearray(node.initiation())
         message[116] ^= 1
         sock.sendto(message, TO)
+
+
+def macs(node, sock, count):
+    session = node.connect(sock, TO)
+    response = bytearray(os.urandom(92))
+    struct.pack_into("<III", response, 0, 2, session.local_index, session.remote_index)
+    for i in range(count):
+        message = bytearray(node.initiation())
+        message[116] ^= 1
+        sock.sendto(response if i % 2 else message, TO)
 
 
 def stranger(node, sock, count):
@@ -68,7 +80,8 @@ def main():
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("192.0.2.2", 51820))
     sock.settimeout(5)
-    actions = {"mac": mac, "past": past, "stranger": stranger, "replay": replay, "spoof": spoof}
+    actions = {"mac": mac, "macs": macs, "past": past, "stranger": stranger, "replay": replay,
+               "spoof": spoof}
     actions[action](node, sock, count)
 
 

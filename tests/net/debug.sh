@@ -52,17 +52,17 @@ attach() # OPTIONS...
 # The sum of these numbers is the size of the flood.
 told()
 {
-	said "Invalid initiation MAC from 192"
-	sed -n 's/.*Invalid initiation MAC from \.\.\. and \([0-9]*\) more like it$/\1/p' "$LOG"
+	said "Invalid initiation MAC from 192|dropped a packet of .*: mac1 is wrong.* key$"
+	sed -n 's/.*\.\.\. and \([0-9]*\) more like it$/\1/p' "$LOG"
 }
 
 all_told() { [ "$(($(told | paste -sd +)))" -ge "$1" ]; } # COUNT
 
-flood() # WHAT COUNT
+flood() # WHAT COUNT ACTION
 {
 	sleep 1.1 # the limit is per second, so wait until the current second is over
 	: >"$LOG"
-	provoke mac "$2"
+	provoke "$3" "$2"
 	wait_for 8 all_told "$2"
 	is "$1: the lines and the counts add up" "$(($(told | paste -sd +)))" "$2"
 	holds "$1: not every message has a line of its own" "$(told | head -1)" -lt "$2"
@@ -107,7 +107,8 @@ on_path() # PATH HOOK
 	is "$path: packets with sources that are not the peer's are logged" "$(
 		said "Packet has unallowed src IP $SPOOFED from $BOB \(192\.0\.2\.2:51820\)$"
 	)" 2
-	flood "$path: 40 wrong mac1" 40
+	flood "$path: 40 wrong mac1" 40 mac
+	flood "$path: 40 wrong mac1 of two kinds" 40 macs
 
 	in_ns a sysctl -qw net.ipv4.ip_forward=1
 	ok "$path, forwarding: a wrong mac1 that reaches the daemon is logged" wait_for 5 passed_on

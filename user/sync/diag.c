@@ -14,8 +14,8 @@
 /* "peer KEY (name) (address)" */
 #define SUBJECT_LEN (KEYTEXT_BASE64_LEN + PEER_NAME_LEN + ENDPOINT_TEXT_LEN + 16)
 
-/* A line consists of @before, the peer or address (see subject()), and @behind. The number of
- * occurrences comes from the drop counter of @reason, or from d->all if @reason is REASON_none. */
+/* A line consists of @before, the peer or address (see subject()), and @behind. If @reason is not
+ * REASON_none, the occurrences are drops, and their number comes from the counter of @reason. */
 static const struct {
 	const char *before, *behind;
 	enum reason reason;
@@ -54,9 +54,13 @@ bool diag_is_on(void)
 
 /* Limit of lines per second -------------------------------------------------------------------- */
 
-static enum reason reason_of(unsigned kind)
+/* Returns the index of the limit for @kind. All kinds with the same reason share one limit, because
+ * the drop counter of the reason does not tell their occurrences apart. */
+static unsigned limit_of(unsigned kind)
 {
-	return kind < DIAG_DROP ? kinds[kind].reason : (enum reason)(kind - DIAG_DROP);
+	bool is_drop = kind < DIAG_DROP && kinds[kind].reason != REASON_none;
+
+	return is_drop ? DIAG_DROP + kinds[kind].reason : kind;
 }
 
 /* Returns how many packets were dropped for @reason since the last call. */
@@ -69,51 +73,53 @@ static uint64_t new_drops(struct diag *d, enum reason reason)
 	return sums[reason] > before ? sums[reason] - before : 0;
 }
 
-static void end_second(struct diag *d, unsigned kind)
+static void end_second(struct diag *d, unsigned limit)
 {
-	enum reason reason = reason_of(kind);
-	uint64_t all = reason ? new_drops(d, reason) : d->all[kind];
+	bool is_drop = limit >= DIAG_DROP;
+	enum reason reason = is_drop ? (enum reason)(limit - DIAG_DROP) : REASON_none;
+	uint64_t all = is_drop ? new_drops(d, reason) : d->all[limit];
 
-	if (all > d->said[kind])
+	if (all > d->said[limit])
 		log_debug("%s... and %llu more like it",
-			  kind < DIAG_DROP ? kinds[kind].before : sentences[reason],
-			  (unsigned long long)(all - d->said[kind]));
-	d->until_ns[kind] = d->said[kind] = d->all[kind] = 0;
+			  is_drop ? sentences[reason] : kinds[limit].before,
+			  (unsigned long long)(all - d->said[limit]));
+	d->until_ns[limit] = d->said[limit] = d->all[limit] = 0;
 }
 
 /* Counts one occurrence of @kind. Returns true if a line may be written for it. */
 static bool may_say(struct diag *d, unsigned kind)
 {
 	uint64_t now_ns = loop_now_ns();
+	unsigned limit = limit_of(kind);
 
 	if (!diag_is_on())
 		return false;
-	if (d->until_ns[kind] && now_ns >= d->until_ns[kind])
-		end_second(d, kind);
-	if (!d->until_ns[kind]) {
-		d->until_ns[kind] = now_ns + NS_PER_S;
-		loop_timer_arm_sooner(&d->second_timer, d->until_ns[kind]);
+	if (d->until_ns[limit] && now_ns >= d->until_ns[limit])
+		end_second(d, limit);
+	if (!d->until_ns[limit]) {
+		d->until_ns[limit] = now_ns + NS_PER_S;
+		loop_timer_arm_sooner(&d->second_timer, d->until_ns[limit]);
 	}
-	d->all[kind]++;
-	if (d->said[kind] == DIAG_PER_S)
+	d->all[limit]++;
+	if (d->said[limit] == DIAG_PER_S)
 		return false;
-	d->said[kind]++;
+	d->said[limit]++;
 	return true;
 }
 
-/* For each kind whose current second is over at @now_ns, logs how many lines were left out. The
- * second of a kind begins with the first line of that kind. */
+/* For each limit whose current second is over at @now_ns, logs how many lines were left out. The
+ * second of a limit begins with its first line. */
 static void end_seconds(void *ctx, uint64_t now_ns)
 {
 	struct diag *d = ctx;
 
-	for (unsigned kind = 0; kind < DIAG_KINDS; kind++) {
-		if (!d->until_ns[kind])
+	for (unsigned limit = 0; limit < DIAG_KINDS; limit++) {
+		if (!d->until_ns[limit])
 			continue;
-		if (now_ns >= d->until_ns[kind])
-			end_second(d, kind);
+		if (now_ns >= d->until_ns[limit])
+			end_second(d, limit);
 		else
-			loop_timer_arm_sooner(&d->second_timer, d->until_ns[kind]);
+			loop_timer_arm_sooner(&d->second_timer, d->until_ns[limit]);
 	}
 }
 

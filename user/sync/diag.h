@@ -7,8 +7,10 @@
  *   workers ──────── diag_unallowed ──┼─▶ at most DIAG_PER_S lines a second of each kind
  *   BPF's ring `events` (samples) ────┘   ... and one line with the number of lines left out
  *
+ * Kinds that are dropped for the same reason share one limit and one number of lines left out.
  * If the occurrences of a kind are also counted as drops, the number of lines left out comes from
- * the drop counter, which includes drops for which BPF or a worker sent no sample.
+ * the drop counter, which includes drops for which BPF or a worker sent no sample. The line then
+ * has the sentence of the drop reason.
  */
 #ifndef WGXDP_DIAG_H
 #define WGXDP_DIAG_H
@@ -33,6 +35,7 @@ struct diag {
 	struct dataplane *dataplane;
 	enum log_level quiet_level; /* log level while debugging is off */
 	struct loop_timer second_timer;
+	/* Limits, see limit_of(). */
 	uint64_t until_ns[DIAG_KINDS];	/* end of the current second; 0 = no second has begun */
 	uint64_t said[DIAG_KINDS];	/* lines written in the current second */
 	uint64_t all[DIAG_KINDS];	/* occurrences in the current second */
