@@ -33,7 +33,8 @@ static int teardown(void **state)
 	return rmdir(CONTROL_DIRECTORY);
 }
 
-/* Listens, and answers the first request with @answer and a newline. */
+/* Listens, and answers the first request with @answer and a newline. The child process exits with
+ * status 1 if there was a request, otherwise with 0. */
 static pid_t serve(const char *answer)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SOCKET };
@@ -48,9 +49,10 @@ static pid_t serve(const char *answer)
 	if (!pid) {
 		alarm(10);
 		fd = accept(listener, NULL, NULL);
-		if (read(fd, request, sizeof(request)) > 0)
-			dprintf(fd, "%s\n", answer);
-		_exit(0);
+		if (read(fd, request, sizeof(request)) <= 0)
+			_exit(0);
+		dprintf(fd, "%s\n", answer);
+		_exit(1);
 	}
 	close(listener);
 	return pid;
@@ -112,11 +114,27 @@ static void test_refusals(void **state)
 	assert_null(reply);
 }
 
+static void test_reach(void **state)
+{
+	struct fault f = { "" };
+	pid_t pid = serve("");
+	int status;
+
+	(void)state;
+	assert_int_equal(ctlclient_reach("wg0", &f), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0); /* no request was sent */
+	assert_int_equal(ctlclient_reach("wg0", &f), -ENOENT);
+	assert_string_equal(f.text, "wg0: no wgxdp serves this interface; `wgxdp show` lists the "
+				    "interfaces that are served");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reach, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include "wgxdp/control.h"
 
 #define READ_SIZE 65536
+#define REACH_S 30
 #define REPLY_MAX                                                                                  \
 	(1U << 30) /* bytes; a reply can have 2 million allowed IPs of 45 bytes, and their peers */
 
@@ -98,6 +99,16 @@ bool ctlclient_version_differs(const char *interface, const json_t *reply, struc
 	      "; restart %s to use " WGXDP_VERSION,
 	      version ? version : "0.2.0 or older", interface);
 	return true;
+}
+
+int ctlclient_reach(const char *interface, struct fault *f)
+{
+	int fd = open_socket(interface, REACH_S, f);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 int ctlclient_request(const char *interface, const char *op, unsigned timeout_s, json_t **reply,

@@ -9,6 +9,9 @@
 #include "util/fault.h"
 #include "wgxdp/limits.h"
 
+/* Returns 0 if a daemon serves the interface, or -errno with @f filled in. Sends no request. */
+int ctlclient_reach(const char *interface, struct fault *f);
+
 /* Sends the request @op to the daemon of @interface, and waits up to @timeout_s for each part of
  * the reply. Returns 0 with a new reference in *@reply, or -errno with @f filled in: -ENOENT (no
  * daemon serves the interface), -EACCES, -ETIMEDOUT, -EPROTO, -EREMOTEIO (the daemon refused; @f

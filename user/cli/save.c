@@ -71,7 +71,7 @@ static int get(const char *interface, struct buffer *in, struct fault *f)
 	}
 	close(fd);
 	return err ? fault(f, err, "%s: the running state cannot be read: %s", interface,
-			   strerror(-err))
+			   err == -EAGAIN ? "the daemon does not answer" : strerror(-err))
 		   : 0;
 }
 
@@ -107,11 +107,9 @@ int save_running(const char *interface, const char *path, struct conf *conf, str
 static int find_file(const char *interface, const char **path, struct hook_record *record,
 		     struct fault *f)
 {
-	json_t *reply = NULL;
 	struct fault why;
-	int err = ctlclient_request(interface, CONTROL_OP_SHOW, TIMEOUT_S, &reply, f);
+	int err = ctlclient_reach(interface, f);
 
-	json_decref(reply);
 	if (err || *path)
 		return err;
 	err = hook_record_read(interface, record, &why);
