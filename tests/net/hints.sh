@@ -53,6 +53,26 @@ attach_says "does not warn of veth, where the UDP sockets are faster" "" eth0 \
 	env -u WGXDP_VETH_AS_NIC
 attach_says "does not warn of veth, even if it may not use BPF" "" eth0 \
 	env -u WGXDP_VETH_AS_NIC setpriv --bounding-set -bpf,-sys_admin,-perfmon
+
+# In the foreground the log and attach write to the same standard error.
+foreground_says() # LOG_LEVEL (default: none)
+{
+	local path pid
+	path=$(conf_a | conf "$A")
+	spawn a env ${1+LOG_LEVEL="$1"} "$WGXDP" attach --foreground eth0,br0 "$path" 2>"$TMP/log"
+	pid=$!
+	wait_for 10 eval "in_ns a '$WGXDP' show '$A' | grep -q 'br0.*no native XDP'"
+	down a "$A" || fail "detach fails"
+	wait $pid
+	is "attach --foreground says each reason once${1+, LOG_LEVEL=$1}" \
+		"$(for why in 'bypass the qdisc tbf' 'offers no native XDP'; do
+			grep -c "$why" "$TMP/log"
+		done | xargs)" "1 1"
+}
+in_ns a tc qdisc add dev eth0 root tbf rate 1gbit burst 100k latency 50ms
+foreground_says
+foreground_says error
+in_ns a tc qdisc delete dev eth0 root
 in_ns a ip link delete br0
 
 asked "data goes through the UDP sockets because of --rx udp and --tx udp" --rx udp --tx udp

@@ -140,6 +140,16 @@ static void warn(void *ctx, const char *sentence)
 	ending_warn(&d->ending, sentence);
 }
 
+/* Sends a sentence that was logged as information to the command that waits. In the foreground both
+ * the log and the command write to standard error, so the log is enough if it shows information. */
+static void say(void *ctx, const char *sentence)
+{
+	const struct daemon *d = ctx;
+
+	if (!d->options->foreground || log_get_level() < LOG_LEVEL_INFO)
+		ending_warn(&d->ending, sentence);
+}
+
 const struct host_ops daemon_host_ops = {
 	.start = host_start,
 	.set_fwmark = host_set_fwmark,
@@ -151,5 +161,5 @@ const struct dataplane_ops daemon_dataplane_ops = {
 	.sockets_opened = sockets_opened,
 	.changed = paths_changed,
 	.failed = dataplane_failed,
-	.say = warn,
+	.say = say,
 };

@@ -33,8 +33,8 @@ struct dataplane_ops {
 	void (*changed)(void *ctx);
 	/* The workers cannot continue. The reason has been logged. */
 	void (*failed)(void *ctx);
-	/* Shows @sentence, which has no newline, to the user: a message of --tune about a change of
-	 * a NIC, or a warning of paths_warn(). */
+	/* Shows @sentence, which has no newline and was logged as information, to the user: a
+	 * message of --tune about a change of a NIC, or a warning of paths_warn(). */
 	void (*say)(void *ctx, const char *sentence);
 };
 

@@ -11,6 +11,8 @@
 #include "util/log.h"
 #include "wg/device.h"
 
+#define UDP_BECAUSE "data goes through the UDP sockets: "
+
 /* Sets the members that summarize all NICs. */
 static void summarize(struct paths *p)
 {
@@ -37,17 +39,30 @@ static void summarize(struct paths *p)
 	p->busy_poll &= p->rx_xdp || p->tx_xdp;
 }
 
+static bool may_use_udp(const struct options *o)
+{
+	return o->rx != OPTIONS_PATH_XDP && o->tx != OPTIONS_PATH_XDP && !o->chain &&
+	       o->xsk.zero_copy != AFXDP_ZC_ON;
+}
+
+/* Logs why the NIC does not use AF_XDP, or what AF_XDP bypasses there. The words are the same as in
+ * the warning of paths_warn(). */
+static void log_nic(const struct nic *nic)
+{
+	if (*nic->why)
+		log_info("%s%s", nic->queue_count ? "" : UDP_BECAUSE, nic->why);
+}
+
 int paths_without_xdp(struct paths *p, int err, const struct fault *f)
 {
 	const struct options *options = p->env.options;
 
-	if (options->rx == OPTIONS_PATH_UDP && options->tx == OPTIONS_PATH_UDP)
+	if (!nic_checks_wants_xdp(options))
 		return 0;
-	if (options->rx == OPTIONS_PATH_XDP || options->tx == OPTIONS_PATH_XDP || options->chain ||
-	    options->xsk.zero_copy == AFXDP_ZC_ON)
+	if (!may_use_udp(options))
 		return err;
 	snprintf(p->why, sizeof(p->why), "%s", f->text);
-	log_info("data goes through the UDP sockets: %s", p->why);
+	log_info(UDP_BECAUSE "%s", p->why);
 	return 0;
 }
 
@@ -81,10 +96,11 @@ int paths_open(struct paths *p, struct loader *loader, struct fault *f)
 					 f);
 	for (unsigned i = 0; i < p->nic_count; i++) {
 		err = nics_open(&p->env, &p->nics[i], f);
-		if (err)
-			err = paths_without_xdp(p, err, f);
-		if (err)
+		if (!nic_checks_wants_xdp(p->env.options))
+			continue;
+		if (err && !may_use_udp(p->env.options))
 			return err;
+		log_nic(&p->nics[i]);
 	}
 	summarize(p);
 	return 0;
@@ -102,8 +118,7 @@ void paths_warn(const struct paths *p, void (*warn)(void *ctx, const char *sente
 		    (!netlink_link(p->env.netlink, NULL, nic->ifindex, &link) &&
 		     nic_checks_prefers_udp(p->env.options, &link)))
 			continue;
-		fault(&sentence, 0, "%s%s",
-		      nic->queue_count ? "" : "data goes through the UDP sockets: ", why);
+		fault(&sentence, 0, "%s%s", nic->queue_count ? "" : UDP_BECAUSE, why);
 		warn(ctx, sentence.text);
 		if (!p->env.loader)
 			break; /* the reason is the same for all NICs */
@@ -161,11 +176,11 @@ static bool follow_nic(struct paths *p, struct nic *nic, struct workers *workers
 	case NICS_LOST:
 		workers_stop(workers);
 		nics_leave(&p->env, nic);
-		log_info("data goes through the UDP sockets: %s", nic->why);
+		log_nic(nic);
 		return true;
 	case NICS_READY:
 		if (nics_open(&p->env, nic, &f))
-			log_info("data goes through the UDP sockets: %s", nic->why);
+			log_nic(nic);
 		else
 			log_info("%s: AF_XDP uses this NIC now", nic->name);
 		return true;
@@ -236,7 +251,7 @@ static bool add_wanted(struct paths *p, const struct nic_choice *wanted, unsigne
 		*nic = wanted->nics[i];
 		p->nic_count++;
 		if (nics_open(&p->env, nic, &f))
-			log_info("data goes through the UDP sockets: %s", nic->why);
+			log_nic(nic);
 		else
 			log_info("%s: AF_XDP uses this NIC now", nic->name);
 		changed = true;
