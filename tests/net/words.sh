@@ -134,6 +134,27 @@ ok "up is attach" run up eth0 "$GOOD"
 ok "down is detach" run down "$A"
 clean "detach leaves nothing" a "$A"
 
+# --- names that begin with "-" --------------------------------------------------------------------
+
+D=-$ID
+good | conf "$D" >/dev/null
+for words in "show $D" "set $D debug on" "logs $D" "reload $D" "save $D" "confirm $D" "detach $D" \
+	"strip $D" "check $D" "attach $D" "probe $D" "$D" "-f $D"; do
+	# shellcheck disable=SC2086 # words
+	refuses "wgxdp $words names the remedy" 2 "write -- before the name .* begins with -" \
+		run $words
+done
+ok "attach accepts such a name after --" run attach eth0 -- "$D.conf"
+for words in "show --json -- $D" "set -- $D debug on" "logs -- $D" "reload --exact -- $D" \
+	"save -- $D" "strip -- $D.conf" "check -- $D.conf"; do
+	# shellcheck disable=SC2086 # words
+	ok "wgxdp $words accepts it" run $words
+done
+ok "show shows the interface" eval "run show -- '$D' | grep -q 'interface: $D$'"
+refuses "-- ends the options" 2 "unexpected argument" run show -- "$D" --json
+ok "detach accepts it, too" run detach -- "$D"
+is "nothing is left of it" "$(find "$RUN" "$SOCKETS" "$PINS" -name "$D*" 2>/dev/null)" ""
+
 # --- completion -----------------------------------------------------------------------------------
 
 completes() # WORD...: prints the completions of the last word

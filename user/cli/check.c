@@ -226,8 +226,8 @@ static void report(const struct conf *c, const char *interface, const struct fin
 static int parse(struct options *options, int argc, char **argv, struct fault *f)
 {
 	options_default(options);
-	if (argc < 2 || argc > 3 || argv[1][0] == '-' || argv[argc - 1][0] == '-')
-		return fault(f, CLI_USAGE, "%s", USAGE);
+	if (argc < 2 || argc > 3 || cli_is_option(&argv[1]) || cli_is_option(&argv[argc - 1]))
+		return fault(f, CLI_USAGE, "%s%s", USAGE, cli_dash_hint(argv[1]));
 	return argc == 3 ? options_set_nics(options, argv[1], f) : options_read_nics(options, f);
 }
 

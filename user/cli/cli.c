@@ -2,9 +2,43 @@
 #include "cli/cli.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "cli/ctlclient.h"
 #include "conf/conf.h"
+
+static char *const *options_end; /* the first argument behind "--"; NULL = there is no "--" */
+
+void cli_end_options(int *argc, char **argv)
+{
+	int i = 0;
+
+	while (i < *argc && strcmp(argv[i], "--") != 0)
+		i++;
+	if (i == *argc)
+		return;
+	options_end = &argv[i];
+	for (; i < *argc; i++)
+		argv[i] = argv[i + 1];
+	--*argc;
+}
+
+bool cli_is_option(char *const *arg)
+{
+	return **arg == '-' && (!options_end || arg < options_end);
+}
+
+const char *cli_dash_hint(const char *arg)
+{
+	return arg && arg[0] == '-' && arg[1] != '-'
+		       ? "; write -- before the name of an interface that begins with -"
+		       : "";
+}
+
+int cli_usage(const char *usage, const char *arg)
+{
+	return cli_fail(CLI_USAGE, "usage: wgxdp %s%s", usage, cli_dash_hint(arg));
+}
 
 int cli_fail(int exit, const char *format, ...)
 {

@@ -35,6 +35,17 @@ int pubkey_main(int argc, char **argv);
 /* `wgxdp [-f|--foreground] IFACE`, in iface.c. argv begins with the program's name. */
 int iface_main(int argc, char **argv);
 
+/* Removes the first "--" from the @*argc words at @argv. The arguments behind it are no options,
+ * even if they begin with "-". */
+void cli_end_options(int *argc, char **argv);
+/* Returns true if the argument *@arg, a word of the same argv, is an option. */
+bool cli_is_option(char *const *arg);
+/* The end of an error about the option @arg: how to write an interface of this name. "" if @arg is
+ * no such name. */
+const char *cli_dash_hint(const char *arg);
+/* Prints how the verb is used, with the hint for @arg, which may be NULL. Returns CLI_USAGE. */
+int cli_usage(const char *usage, const char *arg);
+
 /* Prints "wgxdp: SENTENCE\n" to stderr and returns @exit. */
 int cli_fail(int exit, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints "wgxdp: warning: SENTENCE\n" to stderr. Has the type conf_warn_fn; @ctx is not used. */

@@ -28,8 +28,10 @@ static void leave_terminal(void)
 
 static int wait_and_detach(const char *interface, uint32_t seconds)
 {
-	char verb[] = "detach", name[IFNAME_MAX + 1], *argv[] = { verb, name, NULL };
+	char verb[] = "detach", end[] = "--", name[IFNAME_MAX + 1];
+	char *argv[] = { verb, end, name, NULL };
 	json_t *reply = NULL;
+	int argc = 3;
 	int err = ctlclient_ask(
 		interface, json_pack("{s:s, s:b}", CONTROL_OP, CONTROL_OP_CONFIRM, CONTROL_WAIT, 1),
 		seconds + TIMEOUT_S, &reply, NULL);
@@ -39,7 +41,8 @@ static int wait_and_detach(const char *interface, uint32_t seconds)
 	if (!expired) /* confirmed, or the daemon has ended */
 		return CLI_OK;
 	snprintf(name, sizeof(name), "%s", interface);
-	return detach_main(2, argv);
+	cli_end_options(&argc, argv);
+	return detach_main(argc, argv);
 }
 
 int confirm_guard(const char *interface, uint32_t seconds, struct fault *f)
@@ -66,8 +69,8 @@ int confirm_main(int argc, char **argv)
 	json_t *reply = NULL;
 	int exit;
 
-	if (argc != 2 || argv[1][0] == '-')
-		return cli_fail(CLI_USAGE, "usage: wgxdp confirm IFACE|CONF");
+	if (argc != 2 || cli_is_option(&argv[1]))
+		return cli_usage("confirm IFACE|CONF", argv[1]);
 	exit = cli_ask(argv[1], json_pack("{s:s}", CONTROL_OP, CONTROL_OP_CONFIRM), TIMEOUT_S,
 		       interface, &reply);
 	json_decref(reply);

@@ -137,8 +137,8 @@ int detach_main(int argc, char **argv)
 	struct fault f;
 	int code;
 
-	if (argc != 2 || argv[1][0] == '-')
-		return cli_fail(CLI_USAGE, "usage: wgxdp detach IFACE|CONF");
+	if (argc != 2 || cli_is_option(&argv[1]))
+		return cli_usage("detach IFACE|CONF", argv[1]);
 	if (conf_interface(argv[1], interface, &f))
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	if (is_before_restart(interface))

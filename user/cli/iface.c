@@ -63,13 +63,15 @@ int iface_main(int argc, char **argv)
 	options.tun_fd = inherited_fd("WG_TUN_FD");
 	options.uapi_fd = inherited_fd("WG_UAPI_FD");
 	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "-f") || !strcmp(argv[i], "--foreground"))
+		bool option = cli_is_option(&argv[i]);
+
+		if (option && (!strcmp(argv[i], "-f") || !strcmp(argv[i], "--foreground")))
 			options.foreground = true;
-		else if (!name && argv[i][0] != '-')
+		else if (!name && !option)
 			name = argv[i];
 		else
-			return cli_fail(CLI_USAGE, "%s: unexpected argument; see wgxdp --help",
-					argv[i]);
+			return cli_fail(CLI_USAGE, "%s: unexpected argument; see wgxdp --help%s",
+					argv[i], option ? cli_dash_hint(argv[i]) : "");
 	}
 	if (!name)
 		return cli_fail(CLI_USAGE,

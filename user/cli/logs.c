@@ -30,8 +30,8 @@ int logs_main(int argc, char **argv)
 	size_t i;
 	int exit;
 
-	if (argc != 2 || argv[1][0] == '-')
-		return cli_fail(CLI_USAGE, "usage: wgxdp logs IFACE|CONF");
+	if (argc != 2 || cli_is_option(&argv[1]))
+		return cli_usage("logs IFACE|CONF", argv[1]);
 	exit = cli_ask(argv[1], json_pack("{s:s}", CONTROL_OP, CONTROL_OP_LOGS), TIMEOUT_S,
 		       interface, &reply);
 	if (exit)

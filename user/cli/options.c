@@ -264,7 +264,8 @@ static int unknown_option(const char *arg, size_t len, struct fault *f)
 	if (meant && strlen(meant) > 2)
 		return fault(f, CLI_USAGE, "%s: there is no such option; did you mean %s?", arg,
 			     meant);
-	return fault(f, CLI_USAGE, "%s: there is no such option; see wgxdp --help", arg);
+	return fault(f, CLI_USAGE, "%s: there is no such option; see wgxdp --help%s", arg,
+		     cli_dash_hint(arg));
 }
 
 /* Parses the option argv[*@i]. If its value is the next argument, moves *@i to that argument.
@@ -346,12 +347,9 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 {
 	const char *words[2];
 	int err = 0, n = 0;
-	bool only_words = false;
 
 	for (int i = 1; i < argc && !err; i++) {
-		if (!only_words && strcmp(argv[i], "--") == 0)
-			only_words = true;
-		else if (!only_words && argv[i][0] == '-')
+		if (cli_is_option(&argv[i]))
 			err = parse_option(o, argc, argv, &i, f);
 		else if (n < 2)
 			words[n++] = argv[i];

@@ -68,10 +68,13 @@ int probe_main(int argc, char **argv)
 
 	options_default(&options);
 	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--json"))
+		bool option = cli_is_option(&argv[i]);
+
+		if (option && !strcmp(argv[i], "--json"))
 			json = true;
-		else if (argv[i][0] == '-' || options.nics.count)
-			return cli_fail(CLI_USAGE, "%s: unexpected argument; " USAGE, argv[i]);
+		else if (option || options.nics.count)
+			return cli_fail(CLI_USAGE, "%s: unexpected argument; " USAGE "%s", argv[i],
+					option ? cli_dash_hint(argv[i]) : "");
 		else if (options_set_nics(&options, argv[i], &f))
 			return cli_fail(CLI_USAGE, "%s", f.text);
 	}

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "wgxdp/control.h"
 
+#define USAGE "reload IFACE|CONF [--exact]"
 #define TIMEOUT_S 120 /* a file of 64 MiB takes the daemon a few seconds */
 
 int reload_main(int argc, char **argv)
@@ -16,15 +17,17 @@ int reload_main(int argc, char **argv)
 	int exit;
 
 	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--exact"))
+		bool option = cli_is_option(&argv[i]);
+
+		if (option && !strcmp(argv[i], "--exact"))
 			exact = true;
-		else if (!word && argv[i][0] != '-')
+		else if (!word && !option)
 			word = argv[i];
 		else
-			return cli_fail(CLI_USAGE, "usage: wgxdp reload IFACE|CONF [--exact]");
+			return cli_usage(USAGE, argv[i]);
 	}
 	if (!word)
-		return cli_fail(CLI_USAGE, "usage: wgxdp reload IFACE|CONF [--exact]");
+		return cli_usage(USAGE, NULL);
 	request = json_pack("{s:s, s:b}", CONTROL_OP, CONTROL_OP_RELOAD, CONTROL_EXACT, exact);
 	exit = cli_ask(word, request, TIMEOUT_S, interface, &reply);
 	json_decref(reply);

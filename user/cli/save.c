@@ -131,8 +131,8 @@ int save_main(int argc, char **argv)
 	struct fault f;
 	int err;
 
-	if (argc != 2 || argv[1][0] == '-')
-		return cli_fail(CLI_USAGE, "usage: wgxdp save IFACE|CONF");
+	if (argc != 2 || cli_is_option(&argv[1]))
+		return cli_usage("save IFACE|CONF", argv[1]);
 	err = conf_interface(argv[1], interface, &f);
 	if (!err && conf_is_path(argv[1]))
 		path = argv[1];

@@ -37,9 +37,9 @@ int set_main(int argc, char **argv)
 	bool on;
 	int exit;
 
-	if (argc != 4 || argv[1][0] == '-' || strcmp(argv[2], "debug") != 0 ||
+	if (argc != 4 || cli_is_option(&argv[1]) || strcmp(argv[2], "debug") != 0 ||
 	    (strcmp(argv[3], "on") != 0 && strcmp(argv[3], "off") != 0))
-		return cli_fail(CLI_USAGE, "usage: wgxdp set IFACE|CONF debug on|off");
+		return cli_usage("set IFACE|CONF debug on|off", argv[1]);
 	on = !strcmp(argv[3], "on");
 	request = json_pack("{s:s, s:b}", CONTROL_OP, CONTROL_OP_SET, CONTROL_DEBUG, on);
 	exit = cli_ask(argv[1], request, TIMEOUT_S, interface, &reply);

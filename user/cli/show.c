@@ -359,13 +359,15 @@ int show_main(int argc, char **argv)
 	struct fault f;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0)
+		bool option = cli_is_option(&argv[i]);
+
+		if (option && strcmp(argv[i], "--json") == 0)
 			json = true;
-		else if (argv[i][0] == '-' || name)
+		else if (option || name)
 			return cli_fail(CLI_USAGE,
 					"%s: unexpected argument; usage: wgxdp show [IFACE] "
-					"[--json]",
-					argv[i]);
+					"[--json]%s",
+					argv[i], option ? cli_dash_hint(argv[i]) : "");
 		else
 			name = argv[i];
 	}

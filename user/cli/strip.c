@@ -78,8 +78,8 @@ int strip_main(int argc, char **argv)
 	struct fault f;
 	FILE *in;
 
-	if (argc != 2 || argv[1][0] == '-')
-		return cli_fail(CLI_USAGE, "usage: wgxdp strip CONF");
+	if (argc != 2 || cli_is_option(&argv[1]))
+		return cli_usage("strip CONF", argv[1]);
 	if (conf_find(argv[1], path, interface, &f))
 		return cli_fail(CLI_FAILED, "%s", f.text);
 	in = fopen(path, "re");

@@ -43,10 +43,11 @@ static int serve_interface(int argc, char **argv)
 	const char *first = argv[1];
 	int code;
 
-	if (is_one_of(first, foreground_words))
+	if (cli_is_option(&argv[1]) && is_one_of(first, foreground_words))
 		return iface_main(argc, argv);
-	if (first[0] == '-')
-		return cli_fail(CLI_USAGE, "%s: there is no such option; see wgxdp --help", first);
+	if (cli_is_option(&argv[1]))
+		return cli_fail(CLI_USAGE, "%s: there is no such option; see wgxdp --help%s", first,
+				cli_dash_hint(first));
 	code = verbs_refuse(first, argc > 2 && argv[2][0] != '-');
 	return code ? code : iface_main(argc, argv);
 }
@@ -60,7 +61,7 @@ static int run(int argc, char **argv)
 		return CLI_FAILED;
 	if (sodium_init() < 0)
 		return cli_fail(CLI_FAILED, "libsodium cannot be initialised");
-	if (argc < 2) {
+	if (argc < 2 || (argc == 2 && !strcmp(argv[1], "--"))) {
 		verbs_help(stderr);
 		return CLI_USAGE;
 	}
@@ -72,6 +73,7 @@ static int run(int argc, char **argv)
 	}
 	if (argc == 3 && !strcmp(argv[1], "--completion") && !strcmp(argv[2], "bash"))
 		return verbs_completion(stdout);
+	cli_end_options(&argc, argv);
 	verb = verbs_find(argv[1]);
 	return verb ? verb->main(argc - 1, argv + 1) : serve_interface(argc, argv);
 }

@@ -18,8 +18,8 @@
  * signals, because the daemon blocks or ignores signals that must be able to end `wgxdp detach`. */
 static int spawn(pid_t *pid, const char *interface)
 {
-	char name[IFNAME_MAX + 1], program[] = "wgxdp", verb[] = "detach";
-	char *argv[] = { program, verb, name, NULL };
+	char name[IFNAME_MAX + 1], program[] = "wgxdp", verb[] = "detach", end[] = "--";
+	char *argv[] = { program, verb, end, name, NULL };
 	posix_spawnattr_t attributes;
 	int err = -posix_spawnattr_init(&attributes);
 
