@@ -78,6 +78,12 @@ wrong "an unknown value of --rx" 2 'pigeon' attach eth0 "$GOOD" --rx pigeon
 wrong "a time of --busy-poll that is too long" 2 '10000' attach eth0 "$GOOD" --busy-poll 10001
 wrong "--rx without a value" 2 '--rx' attach eth0 "$GOOD" --rx
 wrong "three arguments" 2 '[Uu]sage|too many|eth1' attach eth0 eth1 "$GOOD"
+for options in "--colour" "--rx pigeon" "--workers" "eth0" "--confirm 5" "--chain --rx=udp"; do
+	wrong "WGXDP_OPTIONS=$options" 2 "WGXDP_OPTIONS: ${options%%[ =]*}" \
+		in_ns a env WGXDP_OPTIONS=" $options" "$WGXDP" "$A"
+done
+wrong "WGXDP_OPTIONS that is too long" 2 "WGXDP_OPTIONS: .*fewer than 1024" \
+	in_ns a env WGXDP_OPTIONS="$(printf '%1024s' x)" "$WGXDP" "$A"
 wrong "a NIC that does not exist" 1 'nosuch0' attach nosuch0 "$GOOD"
 wrong "--zero-copy on, on a veth" 1 'zero-copy' attach eth0 "$GOOD" --zero-copy on
 wrong "a file that does not exist" 78 'nofile.conf' attach eth0 "$TMP/nofile.conf"

@@ -54,6 +54,12 @@ is "the path is XDP" "$(show a "$A" .path.rx)" xdp
 ok "pings are answered again" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
 ok "wg-quick down succeeds again" quick down
 clean "nothing is left again" a "$A"
+export WGXDP_OPTIONS=" --rx udp	--tx=xdp --aead libsodium  --no-gso "
+ok "wg-quick up succeeds with options" quick up
+is "the options are used" "$(show a "$A" '.path | "\(.rx) \(.tx) \(.aead)"')" "udp xdp libsodium"
+ok "pings are answered with options" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
+ok "wg-quick down succeeds with options" quick down
+clean "nothing is left" a "$A"
 ok "detach succeeds in b" down b "$B"
 
 done_testing

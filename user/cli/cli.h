@@ -75,6 +75,10 @@ int options_set_nics(struct options *o, const char *list, struct fault *f);
  * for `wgxdp attach`. Returns 0, or CLI_USAGE with @f filled in. */
 int options_read_nics(struct options *o, struct fault *f);
 
+/* Sets the options of attach that the environment variable WGXDP_OPTIONS has, separated by blanks.
+ * Returns 0, or CLI_USAGE with @f filled in. */
+int options_read_variable(struct options *o, struct fault *f);
+
 /* Prints the list of options for `wgxdp --help`. */
 void options_help(FILE *out);
 /* Write parts of the bash completion: the names of all options, and a `case $prev` branch for each

@@ -57,9 +57,11 @@ int iface_main(int argc, char **argv)
 	struct fault f = { "" };
 
 	options_default(&options);
+	if (options_read_variable(&options, &f))
+		return cli_fail(CLI_USAGE, "%s", f.text);
 	options.conf.wg_quick = getenv("WG_QUICK_USERSPACE_IMPLEMENTATION") != NULL;
-	options.foreground = is_set("WG_PROCESS_FOREGROUND");
-	options.nics.tune = is_set("WGXDP_TUNE");
+	options.foreground |= is_set("WG_PROCESS_FOREGROUND");
+	options.nics.tune |= is_set("WGXDP_TUNE");
 	options.tun_fd = inherited_fd("WG_TUN_FD");
 	options.uapi_fd = inherited_fd("WG_UAPI_FD");
 	for (int i = 1; i < argc; i++) {

@@ -317,6 +317,16 @@ int options_set_nics(struct options *o, const char *list, struct fault *f)
 	}
 }
 
+/* Refuses options that contradict each other. */
+static int check_options(const struct options *o, struct fault *f)
+{
+	if (!o->chain || o->rx != OPTIONS_PATH_UDP)
+		return 0;
+	return fault(f, CLI_USAGE,
+		     "--chain shares a NIC's XDP hook, which --rx udp does not use; leave out one "
+		     "of the two");
+}
+
 int options_read_nics(struct options *o, struct fault *f)
 {
 	const char *list = getenv("WGXDP_NIC");
@@ -332,6 +342,33 @@ int options_read_nics(struct options *o, struct fault *f)
 	if (options_set_nics(o, list, &why))
 		return fault(f, CLI_USAGE, "WGXDP_NIC: %s", why.text);
 	return 0;
+}
+
+int options_read_variable(struct options *o, struct fault *f)
+{
+	static char text[1024]; /* @o keeps pointers to values */
+	const char *variable = getenv("WGXDP_OPTIONS");
+	char *words[sizeof(text) / 2], *rest = text, *word;
+	int count = 0, err = 0;
+	struct fault why;
+
+	if (!variable)
+		return 0;
+	if (strlen(variable) >= sizeof(text))
+		return fault(f, CLI_USAGE, "WGXDP_OPTIONS: must have fewer than %zu characters",
+			     sizeof(text));
+	memcpy(text, variable, strlen(variable) + 1);
+	while ((word = strtok_r(rest, " \t\n", &rest)))
+		words[count++] = word;
+	for (int i = 0; i < count && !err; i++)
+		err = words[i][0] == '-'
+			      ? parse_option(o, count, words, &i, &why)
+			      : fault(&why, CLI_USAGE, "%s: this is not an option", words[i]);
+	if (!err && o->conf.confirm_s)
+		err = fault(&why, CLI_USAGE, "--confirm: only attach has this option");
+	if (!err)
+		err = check_options(o, &why);
+	return err ? fault(f, CLI_USAGE, "WGXDP_OPTIONS: %.400s", why.text) : 0;
 }
 
 void options_default(struct options *o)
@@ -361,11 +398,9 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 	}
 	if (err)
 		return err;
-	if (o->chain && o->rx == OPTIONS_PATH_UDP)
-		return fault(
-			f, CLI_USAGE,
-			"--chain shares a NIC's XDP hook, which --rx udp does not use; leave out "
-			"one of the two");
+	err = check_options(o, f);
+	if (err)
+		return err;
 	if (!n)
 		return fault(f, CLI_USAGE,
 			     "no config is given; usage: wgxdp attach [NIC[,NIC...]] CONF");
