@@ -4,7 +4,8 @@
  * IPv4 default route, and in family ip6 for an IPv6 default route. Three chains are the same as in
  * wg-quick(8):
  *
- *   preraw      drops packets to an address of the tunnel that arrive on another interface
+ *   preraw      drops packets from other hosts to an address of the tunnel if they arrive on
+ *               another interface
  *   premangle   gives each UDP packet the mark of its connection, so that a strict reverse-path
  *               filter (with src_valid_mark) accepts packets of the tunnel's peers
  *   postmangle  saves the mark of the tunnel's UDP packets in their connection (ct mark)
