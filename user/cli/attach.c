@@ -122,8 +122,8 @@ static int bring_up(int lease, const char *interface, const struct conf *conf, s
 	return err ? fault(f, err, "the daemon exited; try --foreground") : 0;
 }
 
-/* Makes @path absolute, because the daemon changes to the root directory. Symbolic links are kept,
- * because the administrator may change their targets later. */
+/* Makes @path absolute, because a daemon in the background changes to the root directory. Symbolic
+ * links are kept, because the administrator may change their targets later. */
 static int make_absolute(const char *path, char absolute[static PATH_MAX], struct fault *f)
 {
 	char here[PATH_MAX];

@@ -3,7 +3,7 @@
  * lease.h - a command that starts a daemon holds a lease on the daemon: a socket pair with these
  * messages:
  *
- *   daemon ─▶ command   "ready <ifindex>"      the interface is configured, and down
+ *   daemon ─▶ command   "ready <ifindex>"      the interface and the two sockets exist
  *   daemon ─▶ command   "up <port>"            sockets answer, workers run, the host is set up
  *   daemon ─▶ command   "warning <sentence>"   something works but looks wrong
  *   daemon ─▶ command   "error <sentence>"     the daemon ends
