@@ -331,8 +331,9 @@ check-san-run: tests
 		$(SAN_NET_TESTS)
 
 # Tests run ten times slower under TSan, and it finds nothing in a test without threads.
-THREADED = $(filter $(call tests_of,$(shell grep -lE 'pthread_create|worker_start|thrd_create' \
-	$(unit_src) /dev/null)),$(SAN_UNIT_TESTS))
+THREAD_STARTS = pthread_create|job_start|worker_start|thrd_create
+THREADED = $(filter $(call tests_of,$(shell grep -lE '$(THREAD_STARTS)' $(unit_src) /dev/null)), \
+	$(SAN_UNIT_TESTS))
 
 check-tsan: ## unit tests with threads, and two workers under load, under TSan; root
 	@$(MAKE) --no-print-directory SAN=tsan check-tsan-run

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* test_job.c - a job runs in its own thread, and ends in the loop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+
+#include "util/job.h"
+
+struct world {
+	struct loop *loop;
+	struct job job;
+	pthread_t thread; /* that ran the last job */
+	bool signals_blocked;
+	unsigned runs, ends, repeats;
+};
+
+static void run(void *ctx)
+{
+	struct world *w = ctx;
+	sigset_t blocked;
+
+	w->thread = pthread_self();
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	w->signals_blocked = sigismember(&blocked, SIGTERM) == 1;
+	w->runs++;
+}
+
+static void ended(void *ctx)
+{
+	struct world *w = ctx;
+
+	w->ends++;
+	if (w->repeats && w->repeats--)
+		job_start(&w->job, run, w);
+}
+
+static int open_world(void **state)
+{
+	static struct world w;
+
+	w = (struct world){ .loop = loop_new() };
+	assert_int_equal(job_init(&w.job, w.loop, ended, &w), 0);
+	*state = &w;
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	struct world *w = *state;
+
+	job_done(&w->job);
+	loop_free(w->loop);
+	return 0;
+}
+
+/* The end of a job may start the next one. */
+static void in_loop(void **state)
+{
+	struct world *w = *state;
+
+	w->repeats = 2;
+	job_start(&w->job, run, w);
+	while (w->ends < 3)
+		assert_int_equal(loop_once(w->loop), 0);
+	assert_int_equal(w->runs, 3);
+	assert_false(pthread_equal(w->thread, pthread_self()));
+	assert_true(w->signals_blocked);
+}
+
+/* job_wait() ends the job now, and the loop does not end it again. */
+static void waited(void **state)
+{
+	struct world *w = *state;
+
+	job_wait(&w->job);
+	assert_int_equal(w->ends, 0);
+	job_start(&w->job, run, w);
+	job_wait(&w->job);
+	assert_int_equal(w->runs, 1);
+	assert_int_equal(w->ends, 1);
+	job_start(&w->job, run, w);
+	while (w->ends < 2)
+		assert_int_equal(loop_once(w->loop), 0);
+	assert_int_equal(w->runs, 2);
+}
+
+/* job_done() waits for the thread and reports nothing. */
+static void abandoned(void **state)
+{
+	struct world *w = *state;
+
+	job_start(&w->job, run, w);
+	job_done(&w->job);
+	assert_int_equal(w->runs, 1);
+	assert_int_equal(w->ends, 0);
+	job_done(&w->job);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(in_loop, open_world, close_world),
+		cmocka_unit_test_setup_teardown(waited, open_world, close_world),
+		cmocka_unit_test_setup_teardown(abandoned, open_world, close_world),
+	};
+
+	return cmocka_run_group_tests_name("job", tests, NULL, NULL);
+}
