@@ -248,4 +248,77 @@ ok "the old address returns" reload
 
 ok "detach succeeds" down a "$A"
 clean "nothing is left" a "$A"
+
+# --- very many routes -----------------------------------------------------------------------------
+
+# The daemon adds and deletes 50,000 routes in the order of their destinations. It serves other
+# requests meanwhile: a request is answered when the first route has changed, but the last one has
+# not. The test tries this several times, because its own commands may come too late.
+MANY=50000 LAST=$((MANY - 1))
+many() # FIRST-OCTET: the usual config, and a peer with MANY allowed IPs
+{
+	config "$(peer c AllowedIPs="$(seq 0 $LAST | awk -v net="$1" '{
+		printf "%s%d.%d.%d.%d", comma, net, $1 / 65536, $1 / 256 % 256, $1 % 256
+		comma = "," }')")"
+}
+routed() { in_ns a ip route get "$1" 2>/dev/null | grep -qF "dev $A "; } # ADDRESS
+routes() { in_ns a ip -4 -o route show dev "$A" | cut -d . -f 1 | sort | uniq -c | xargs; }
+address() { echo "$1.$(($2 / 65536)).$(($2 / 256 % 256)).$(($2 % 256))"; } # FIRST-OCTET NUMBER
+begun() # COMMAND...: waits until the reload in the background has begun to change routes
+{
+	until "$@"; do
+		kill -0 "$reload" 2>/dev/null || return
+	done
+}
+served=0 served_later=0
+try() # whether requests are answered while routes are added, and while they are deleted
+{
+	many 20 | place
+	reload &
+	reload=$!
+	begun routed "$(address 20 0)" && logged >/dev/null && ! routed "$(address 20 $LAST)" &&
+		served=1
+	wait "$reload" || return
+	config | place
+	reload &
+	reload=$!
+	begun eval "! routed '$(address 20 0)'" && logged >/dev/null &&
+		routed "$(address 20 $LAST)" && served_later=1
+	wait "$reload"
+}
+config | place
+ok "attach succeeds" in_ns a "$WGXDP" attach eth0 "$FILE" --no-watch </dev/null
+for ((i = 0; i < 10 && !(served && served_later); i++)); do
+	try || break
+done
+is "requests are answered while routes are added and deleted" "$served $served_later" "1 1"
+is "all these routes are deleted" "$(routes)" "1 10"
+
+# A second edit, during the first reload, is applied after it.
+many 20 | place
+reload &
+reload=$!
+begun routed "$(address 20 0)"
+many 21 | place
+ok "a reload during the reload succeeds" reload
+ok "the first reload has succeeded" wait "$reload"
+is "the routes are those of the second edit" "$(routes)" "1 10 $MANY 21"
+
+# A route that cannot be added fails the reload, and the earlier routes return.
+in_ns a ip route add blackhole "$(address 22 1000)"
+many 22 | place
+refuses "a reload fails if there is another route" 1 "route to 22.0.3.232/32: there is one" reload
+is "the routes are the earlier ones" "$(routes)" "1 10 $MANY 21"
+in_ns a ip route delete blackhole "$(address 22 1000)"
+ok "without the other route, the reload succeeds" reload
+is "the routes are the new ones" "$(routes)" "1 10 $MANY 22"
+
+# A detach during a reload ends the daemon.
+many 20 | place
+reload >/dev/null 2>&1 &
+reload=$!
+begun routed "$(address 20 0)"
+ok "detach succeeds during a reload" down a "$A"
+wait "$reload"
+clean "nothing is left" a "$A"
 done_testing

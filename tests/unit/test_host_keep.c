@@ -11,34 +11,37 @@
 
 #define MS 1000000ULL
 
-static int missing; /* returned by the next fake_check() */
+static int missing; /* result of the next fake_check() */
 static unsigned checks;
 static bool damaged_seen;
+static bool lasting;	     /* fake_check() only begins; the test ends the check */
 static struct keep *flushed; /* if not NULL: nftables is flushed during each check */
 
-/* After the check, on_timer() reads loop_now_ns() and takes the time since its argument @now_ns as
+/* keep_checked() reads loop_now_ns() and takes the time since the argument @now_ns of on_timer() as
  * the duration of the check. The tests pass a @now_ns in the future, so that the check seems to
  * take no time. */
-static int fake_check(void *ctx, bool damaged)
+static void fake_check(void *ctx, bool damaged)
 {
-	(void)ctx;
 	checks++;
 	damaged_seen = damaged;
 	if (flushed) { /* does what keep_forget_nft() would do */
 		flushed->damaged = true;
 		keep_check_soon(flushed);
 	}
-	return missing;
+	if (!lasting)
+		keep_checked(ctx, missing);
 }
 
-static struct keep fresh(struct loop *loop, uint64_t now_ns)
+static void fresh(struct keep *k, struct loop *loop, uint64_t now_ns)
 {
-	struct keep k = {
-		.loop = loop, .check = fake_check, .tokens = KEEP_AT_ONCE, .token_ns = now_ns
+	*k = (struct keep){
+		.loop = loop,
+		.check = fake_check,
+		.ctx = k,
+		.tokens = KEEP_AT_ONCE,
+		.token_ns = now_ns,
 	};
-
 	checks = 0;
-	return k;
 }
 
 /* Another program keeps removing the settings. The first ten restorations are not delayed, and then
@@ -47,9 +50,10 @@ static void fight(void **state)
 {
 	struct loop *loop = loop_new();
 	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
-	struct keep k = fresh(loop, now_ns);
+	struct keep k;
 
 	(void)state;
+	fresh(&k, loop, now_ns);
 	loop_timer_init(&k.timer, loop, on_timer, &k);
 	missing = 1;
 	for (unsigned i = 0; i < KEEP_AT_ONCE; i++, now_ns += 50 * MS) {
@@ -78,9 +82,10 @@ static void fight(void **state)
 static void nothing_missing(void **state)
 {
 	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
-	struct keep k = fresh(NULL, now_ns);
+	struct keep k;
 
 	(void)state;
+	fresh(&k, NULL, now_ns);
 	missing = 0;
 	for (unsigned i = 0; i < 100; i++)
 		on_timer(&k, now_ns += 50 * MS);
@@ -95,9 +100,10 @@ static void failing(void **state)
 	static const unsigned waits_s[] = { 1, 2, 4, 8, 16, 32, 32 };
 	struct loop *loop = loop_new();
 	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
-	struct keep k = fresh(loop, now_ns);
+	struct keep k;
 
 	(void)state;
+	fresh(&k, loop, now_ns);
 	loop_timer_init(&k.timer, loop, on_timer, &k);
 	missing = -EIO;
 	k.damaged = true;
@@ -123,9 +129,10 @@ static void flushed_during_checks(void **state)
 {
 	struct loop *loop = loop_new();
 	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
-	struct keep k = fresh(loop, now_ns);
+	struct keep k;
 
 	(void)state;
+	fresh(&k, loop, now_ns);
 	loop_timer_init(&k.timer, loop, on_timer, &k);
 	flushed = &k;
 	missing = 1;
@@ -149,13 +156,44 @@ static void flushed_during_checks(void **state)
 	loop_free(loop);
 }
 
+/* While a check lasts, or while the settings are being changed, no other check begins. A check that
+ * an event requests in the meantime follows afterwards. */
+static void held(void **state)
+{
+	struct loop *loop = loop_new();
+	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
+	struct keep k;
+
+	(void)state;
+	fresh(&k, loop, now_ns);
+	loop_timer_init(&k.timer, loop, on_timer, &k);
+	missing = 0;
+	lasting = true;
+	on_timer(&k, now_ns);
+	keep_check_soon(&k);
+	assert_false(loop_timer_armed(&k.timer));
+	keep_checked(&k, 0);
+	assert_true(loop_timer_armed(&k.timer));
+	keep_hold(&k);
+	assert_false(loop_timer_armed(&k.timer));
+	keep_release(&k);
+	assert_true(loop_timer_armed(&k.timer));
+	loop_timer_cancel(&k.timer);
+	keep_hold(&k);
+	keep_release(&k);
+	assert_false(loop_timer_armed(&k.timer));
+	assert_int_equal(checks, 1);
+	lasting = false;
+	loop_timer_done(&k.timer);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fight),
-		cmocka_unit_test(nothing_missing),
-		cmocka_unit_test(failing),
-		cmocka_unit_test(flushed_during_checks),
+		cmocka_unit_test(fight),   cmocka_unit_test(nothing_missing),
+		cmocka_unit_test(failing), cmocka_unit_test(flushed_during_checks),
+		cmocka_unit_test(held),
 	};
 
 	return cmocka_run_group_tests_name("host_keep", tests, NULL, NULL);

@@ -46,12 +46,21 @@ static int set_fwmark(void *ctx, const struct conf *conf)
 	return plan_wants_mark(conf) ? 0 : dataplane_set_fwmark(c->dataplane, conf->fwmark);
 }
 
-/* Sets up the host. Before that, copies the endpoints of peers with an endpoint name from the
- * device to @conf, because the MTU may depend on these endpoints. */
-static int set_host(void *ctx, struct conf *conf, struct fault *f)
+static void host_applied(void *ctx, int result, const struct fault *f)
 {
 	struct config_follow *c = ctx;
-	int err, hooks_err;
+
+	if (!result && c->hooks_err)
+		reload_host_set(&c->reload, c->hooks_err, &c->hooks_fault);
+	else
+		reload_host_set(&c->reload, result, f);
+}
+
+/* Sets up the host. Before that, copies the endpoints of peers with an endpoint name from the
+ * device to @conf, because the MTU may depend on these endpoints. */
+static void set_host(void *ctx, struct conf *conf)
+{
+	struct config_follow *c = ctx;
 
 	for (uint32_t i = 0; i < conf->peer_count; i++) {
 		struct conf_peer *peer = &conf->peers[i];
@@ -62,9 +71,8 @@ static int set_host(void *ctx, struct conf *conf, struct fault *f)
 		if (p)
 			peer->endpoint = p->endpoint;
 	}
-	hooks_err = record_hooks(c, conf, f);
-	err = host_apply(c->host, conf, f);
-	return err ? err : hooks_err;
+	c->hooks_err = record_hooks(c, conf, &c->hooks_fault);
+	host_apply(c->host, conf, host_applied, c);
 }
 
 static void ended(void *ctx, unsigned run, const char *error)

@@ -21,6 +21,8 @@ struct config_follow {
 	struct host *host; /* NULL = another program, such as wg-quick(8), sets up the host */
 	struct sockets *sockets;
 	bool has_hooks; /* the last applied config has PreDown or PostDown */
+	int hooks_err;	/* result of recording the hooks while a reload sets up the host */
+	struct fault hooks_fault;
 	struct ending *ending;
 	struct reload reload;
 	struct confirm confirm;

@@ -140,6 +140,20 @@ static int start_sockets(struct daemon *d, struct fault *f)
 			    f);
 }
 
+struct host_result {
+	int err;
+	struct fault *f;
+};
+
+static void host_applied(void *ctx, int err, const struct fault *f)
+{
+	struct host_result *result = ctx;
+
+	result->err = err;
+	if (err)
+		*result->f = *f;
+}
+
 /* Sets up the host (addresses, routes) for @conf. Returns 0, or -errno with @f filled in. */
 static int start_host(struct daemon *d, const struct conf *conf, struct fault *f)
 {
@@ -149,12 +163,15 @@ static int start_host(struct daemon *d, const struct conf *conf, struct fault *f
 		.ops = &daemon_host_ops,
 		.ctx = d,
 	};
+	struct host_result result = { .f = f };
 	int err = host_new(&d->follow.host, &config, f);
 
 	if (err)
 		return err;
 	host_moved(d->follow.host, d->tun.ifindex);
-	return host_apply(d->follow.host, conf, f);
+	host_apply(d->follow.host, conf, host_applied, &result);
+	host_wait(d->follow.host);
+	return result.err;
 }
 
 static void before_wait(void *ctx)

@@ -57,8 +57,6 @@ static void tunnel_at_home(void *ctx, uint32_t ifindex)
 
 	nexthops_set_tunnel(&d->nexthops, ifindex);
 	host_moved(d->follow.host, ifindex);
-	if (ifindex)
-		reload_host_again(&d->follow.reload);
 }
 
 static void tunnel_ended(void *ctx, int exit_code)
@@ -133,6 +131,13 @@ static int host_set_fwmark(void *ctx, uint32_t fwmark)
 	return dataplane_set_fwmark(&d->dataplane, fwmark);
 }
 
+static void host_back(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	reload_host_again(&d->follow.reload);
+}
+
 static void warn(void *ctx, const char *sentence)
 {
 	const struct daemon *d = ctx;
@@ -153,6 +158,7 @@ static void say(void *ctx, const char *sentence)
 const struct host_ops daemon_host_ops = {
 	.start = host_start,
 	.set_fwmark = host_set_fwmark,
+	.back = host_back,
 	.warn = warn,
 };
 

@@ -4,10 +4,7 @@
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "crypto/wipe.h"
 #include "daemon/apply.h"
@@ -124,26 +121,36 @@ static bool remove_some(struct reload *r, uint64_t until_ns)
 	return false;
 }
 
+/* All changes have been made. */
+static void finish(struct reload *r)
+{
+	log_info("%s: applied, %zu change%s to peers", r->config.path, r->job.diff.count,
+		 r->job.diff.count == 1 ? "" : "s");
+	retire(r);
+}
+
+void reload_host_set(struct reload *r, int result, const struct fault *f)
+{
+	r->host_failed = result != 0;
+	if (result < 0)
+		note_error(r, f);
+	finish(r);
+}
+
 static void on_slice(void *ctx, uint64_t now_ns)
 {
 	struct reload *r = ctx;
 	uint64_t until_ns = now_ns + SLICE_NS;
-	struct fault f;
-	int err;
 
 	if (!change_some(r, until_ns) || (r->job.diff.exact && !remove_some(r, until_ns))) {
 		loop_timer_arm(&r->slices, 0);
 		return;
 	}
-	if (r->job.diff.host || r->host_failed) {
-		err = r->config.ops->set_host(r->config.ctx, &r->job.new, &f);
-		r->host_failed = err != 0;
-		if (err < 0)
-			note_error(r, &f);
+	if (!r->job.diff.host && !r->host_failed) {
+		finish(r);
+		return;
 	}
-	log_info("%s: applied, %zu change%s to peers", r->config.path, r->job.diff.count,
-		 r->job.diff.count == 1 ? "" : "s");
-	retire(r);
+	r->config.ops->set_host(r->config.ctx, &r->job.new);
 }
 
 /* The thread --------------------------------------------------------------------------------- */
@@ -187,19 +194,14 @@ static void on_read(struct reload *r)
 	loop_timer_arm(&r->slices, 0);
 }
 
-static void on_job(void *ctx, int fd, uint32_t events)
+static void on_job(void *ctx)
 {
 	struct reload *r = ctx;
-	enum reload_job_kind kind = r->job.kind;
 
-	(void)fd;
-	(void)events;
-	reload_job_end(&r->job);
-	if (kind == RELOAD_JOB_READ) {
+	if (r->job.kind == RELOAD_JOB_READ)
 		on_read(r);
-	} else if (kind == RELOAD_JOB_RETIRE) {
+	else
 		retired(r);
-	}
 }
 
 /* -------------------------------------------------------------------------------------------- */
@@ -245,16 +247,12 @@ int reload_init(struct reload *r, const struct reload_config *config, struct con
 
 	*r = (struct reload){
 		.config = *config,
-		.job = { .done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .path = config->path },
+		.job.path = config->path,
 		.applied_unix_s = (uint64_t)time(NULL),
 	};
-	if (r->job.done_fd < 0)
-		return -errno;
-	err = loop_add(config->loop, r->job.done_fd, EPOLLIN, on_job, r);
-	if (err) {
-		close(r->job.done_fd);
+	err = job_init(&r->job.job, config->loop, on_job, r);
+	if (err)
 		return err;
-	}
 	randombytes_buf(r->digest_key, sizeof(r->digest_key));
 	r->job.digest_key = r->digest_key;
 	r->job.old = &r->applied;
@@ -272,11 +270,9 @@ void reload_done(struct reload *r)
 {
 	if (!r->config.loop)
 		return;
-	reload_job_end(&r->job);
+	job_done(&r->job.job);
 	file_watch_close(&r->watch);
 	loop_timer_done(&r->slices);
-	loop_delete(r->config.loop, r->job.done_fd);
-	close(r->job.done_fd);
 	drop_new(r);
 	conf_done(&r->applied);
 	wipe(r, sizeof(*r));

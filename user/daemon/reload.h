@@ -7,7 +7,8 @@
  *
  *   `wgxdp reload`, SIGHUP, file_watch.h
  *      ─▶ a thread reads and compares the file ─▶ port, mark, key ─▶ peers, in slices of 2 ms
- *      ─▶ the host (addresses, routes, DNS) ─▶ the new file becomes the last applied one
+ *      ─▶ the host (addresses, routes, DNS), mostly in a thread ─▶ the new file becomes the last
+ *      applied one
  *
  * If the file has an error, nothing is changed. A request that arrives during a reload causes
  * another reload afterwards. The last applied file is kept in memory, with its secrets replaced by
@@ -34,10 +35,10 @@ struct reload_ops {
 	/* Set the port or the mark. Return 0, or -errno with nothing changed. */
 	int (*set_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, const struct conf *conf);
-	/* Sets addresses, MTU, routes, DNS and the record of the hooks. May fill in endpoints of
-	 * @conf. Returns 0; 1 if the interface is in another namespace, so that a reload must set
-	 * up the host when the interface is back; or -errno with @f filled in. */
-	int (*set_host)(void *ctx, struct conf *conf, struct fault *f);
+	/* Begins to set addresses, MTU, routes, DNS and the record of the hooks, and reports the
+	 * result by reload_host_set(). Until then, only this function may change @conf, to fill in
+	 * endpoints. */
+	void (*set_host)(void *ctx, struct conf *conf);
 	/* Reload number @run has ended. @error is NULL if the whole file was applied. */
 	void (*ended)(void *ctx, unsigned run, const char *error);
 };
@@ -66,7 +67,7 @@ struct reload {
 	unsigned run;		   /* number of the current or last reload */
 	size_t next;		   /* the next change to make */
 	struct device_place place; /* where the search for peers to remove continues */
-	bool host_failed; /* set_host() did not return 0, so the next reload calls it again */
+	bool host_failed; /* the host is not set up, so the next reload calls set_host() again */
 	struct loop_timer slices;
 	struct fault error;  /* first error of the current reload; "" = no error */
 	struct fault failed; /* first error of the last reload; "" = no error */
@@ -83,6 +84,10 @@ void reload_done(struct reload *r); /* does nothing if *r is all zero */
  * enum reload_wish. Returns the number of the requested reload. When it has ended, ended() is
  * called with this number. */
 unsigned reload_begin(struct reload *r, unsigned wishes);
+
+/* Ends what set_host() began. @result: 0; 1 if the interface is in another namespace, so that a
+ * reload must set up the host when the interface is back; or -errno with the reason in @f. */
+void reload_host_set(struct reload *r, int result, const struct fault *f);
 
 /* If the last reload could not set up the host, begins another reload. */
 void reload_host_again(struct reload *r);

@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reload_job.h - runs two parts of a reload in a separate thread, because these parts take long
- * with many peers and use no data of the control thread. READ reads, parses and compares the file.
- * RETIRE replaces the secrets of the new config by digests and frees the former config.
- *
- * A job belongs to its thread from reload_job_start() until @done_fd is readable and
- * reload_job_end() has returned.
+ * reload_job.h - runs two parts of a reload in a separate thread (util/job.h), because these parts
+ * take long with many peers and use no data of the control thread. READ reads, parses and compares
+ * the file. RETIRE replaces the secrets of the new config by digests and frees the former config.
  */
 #ifndef WGXDP_RELOAD_JOB_H
 #define WGXDP_RELOAD_JOB_H
 
-#include <pthread.h>
-
 #include "conf/conf_diff.h"
 #include "util/fault.h"
+#include "util/job.h"
 
-enum reload_job_kind { RELOAD_JOB_NONE, RELOAD_JOB_READ, RELOAD_JOB_RETIRE };
+enum reload_job_kind { RELOAD_JOB_READ, RELOAD_JOB_RETIRE };
 
 struct reload_job {
-	enum reload_job_kind kind;
-	pthread_t thread;
-	bool has_thread;
-	int done_fd; /* eventfd that is readable when the job has ended */
+	struct job job;
+	enum reload_job_kind kind; /* kind of the current or last job */
 	/* Input of READ: */
 	const char *path;
 	bool exact;
@@ -36,10 +30,6 @@ struct reload_job {
 	struct conf former; /* input of RETIRE, which frees it */
 };
 
-/* Starts the job in a thread. If no thread can be created, runs the job before returning. */
 void reload_job_start(struct reload_job *j, enum reload_job_kind kind);
-
-/* Waits until the job has ended. Does nothing if no job runs. */
-void reload_job_end(struct reload_job *j);
 
 #endif

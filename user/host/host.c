@@ -1,4 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * host.c - applies a config, checks the settings, and undoes them. Each of these changes is a
+ * sequence of steps. Steps that take long with many addresses, routes or peers run in a thread, so
+ * that the control thread serves other events meanwhile:
+ *
+ *   host_apply() ─▶ prepare ─▶ change ─▶ confirm ─▶ the new state is the current one
+ *                               │ error   │ error
+ *                               └─────────┴─▶ change, back to the last state
+ *   keep.h ─▶ check
+ *
+ * One sequence runs at a time. A host_apply() during a check begins after the check. Checks and
+ * host_moved() wait until the apply has ended.
+ */
 #include "host/host.h"
 
 #include <errno.h>
@@ -6,316 +19,145 @@
 #include <string.h>
 
 #include "conf/conf.h"
-#include "host/dns.h"
 #include "host/endpoint_check.h"
-#include "host/guard.h"
-#include "host/interface.h"
-#include "host/keep.h"
-#include "host/mtu.h"
-#include "host/plan.h"
+#include "host/host_private.h"
 #include "host/record.h"
-#include "host/rules.h"
-#include "host/valid_mark.h"
 #include "io/netlink.h"
-#include "io/netns.h"
 #include "util/log.h"
 
-/* The settings of the host that belong to one config. */
-struct state {
-	char *path; /* path of the config file */
-	struct plan plan;
-	struct rules rules;
-	struct dns dns;	 /* the DNS tool that sets plan.servers */
-	uint32_t fwmark; /* mark of the tunnel's sockets, from the plan or else from the config */
+/* Sequences ------------------------------------------------------------------------------------ */
+
+struct step {
+	step_fn *run; /* NULL = the end of the sequence */
+	bool in_thread;
 };
 
-struct host {
-	struct host_config config;
-	struct netlink *netlink;
-	uint32_t ifindex;
-	bool away;	     /* the interface is in another namespace */
-	bool set_valid_mark; /* this or another tunnel of wgxdp changed src_valid_mark from 0 */
-	int lock_fd;	     /* rules_lock(), held until the rules of a new mark are set; or -1 */
-	struct state state;  /* before the first apply: what a killed daemon left, with path NULL */
-	struct guard guard;
-	struct keep keep;
-};
-
-static void state_done(struct state *s)
+static void run_step(struct host *h)
 {
-	free(s->path);
-	plan_done(&s->plan);
-	*s = (struct state){ .path = NULL };
+	struct sequence *s = &h->sequence;
+
+	s->err = s->next->run(h, s->from, s->to, &s->fault);
+	s->next++;
 }
 
-static bool has_default(const struct state *s)
+static void run_in_thread(void *ctx)
 {
-	return s->plan.default4 || s->plan.default6;
+	struct host *h = ctx;
+
+	while (!h->sequence.err && h->sequence.next->in_thread)
+		run_step(h);
 }
 
-static struct interface interface_of(const struct host *h, const struct state *s)
+/* Runs the steps of the control thread, up to the next step that belongs into the thread. */
+static void proceed(void *ctx)
 {
-	return (struct interface){ h->netlink, h->ifindex, s->path ?: "" };
+	struct host *h = ctx;
+	struct sequence *s = &h->sequence;
+
+	while (!s->err && s->next->run && !s->next->in_thread)
+		run_step(h);
+	if (!s->err && s->next->run)
+		job_start(&h->job, run_in_thread, h);
+	else
+		s->ended(h);
 }
 
-/* The record ----------------------------------------------------------------------------------- */
-
-/* Returns a record of everything that @a or @b may have set, but of only one DNS tool: that of @a
- * if it has one. @b may be NULL. */
-static struct record record_of(const struct host *h, const struct state *a, const struct state *b)
+/* Runs @steps, which end with an empty step, and then calls @ended. */
+static void begin(struct host *h, const struct step *steps, const struct state *from,
+		  const struct state *to, void (*ended)(struct host *h))
 {
-	struct record r = {
-		.netns = netns_of_process("self"),
-		.nft4 = a->plan.default4 || (b && b->plan.default4),
-		.nft6 = a->plan.default6 || (b && b->plan.default6),
-		.src_valid_mark = h->set_valid_mark,
-		.dns = a->dns.tool ? a->dns
-		       : b	   ? b->dns
-				   : a->dns,
-	};
-
-	rules_add_ours(&r.rules, &a->rules);
-	if (b)
-		rules_add_ours(&r.rules, &b->rules);
-	return r;
+	h->busy = true;
+	h->sequence = (struct sequence){ .next = steps, .from = from, .to = to, .ended = ended };
+	proceed(h);
 }
 
-static int write_record(const struct host *h, const struct state *a, const struct state *b,
-			struct fault *f)
-{
-	const struct record r = record_of(h, a, b);
+/* Steps ---------------------------------------------------------------------------------------- */
 
-	return record_write(h->config.interface, &r, f);
+static int start(struct host *h, const struct state *from, const struct state *to, struct fault *f)
+{
+	(void)from, (void)to;
+	return h->config.ops->start(h->config.ctx, f);
 }
 
-/* From one plan to the next -------------------------------------------------------------------- */
-
-static int make_state(struct host *h, const struct conf *conf, struct state *s, struct fault *f)
+static void note_warning(void *ctx, const char *sentence)
 {
-	const struct plan *last = &h->state.plan;
-	uint32_t mark = conf->fwmark;
-	int err = 0;
-
-	*s = (struct state){ .path = strdup(conf->path), .fwmark = conf->fwmark };
-	if (plan_wants_mark(conf) && !mark)
-		mark = last->mark; /* keep the mark, even if a killed daemon chose it */
-	if (plan_wants_mark(conf) && !mark)
-		err = rules_choose_mark(h->netlink, &mark);
-	if (err)
-		return fault(f, err,
-			     "%s: cannot find an unused routing table for the default route: %s; "
-			     "set FwMark to choose one",
-			     conf->path, strerror(-err));
-	err = s->path ? plan_make(&s->plan, conf, mark) : -ENOMEM;
-	if (err)
-		return fault(f, err, "out of memory");
-	if (s->plan.mark)
-		s->fwmark = s->plan.mark;
-	if (!s->plan.mtu)
-		s->plan.mtu = mtu_choose(h->netlink, conf, s->fwmark, h->ifindex);
-	err = rules_make(&s->rules, h->netlink, &s->plan, &h->state.rules);
-	if (err)
-		return fault(f, err, "%s: cannot read the routing rules of the host: %s", s->path,
-			     netlink_error(h->netlink, err));
-	/* The program that has set the servers must also remove them. */
-	if (h->state.path && h->state.dns.tool && plan_same_dns(&h->state.plan, &s->plan))
-		s->dns = h->state.dns;
-	else if (s->plan.servers.count)
-		err = dns_choose(&s->dns, h->config.interface, f);
-	if (err) {
-		struct fault why = *f;
-
-		fault(f, err, "%s: DNS = %s: %.400s", s->path, s->plan.servers.items[0], why.text);
-	}
-	return err;
+	buffer_append(ctx, sentence, strlen(sentence) + 1);
 }
 
-static int set_mark(struct host *h, const struct state *from, const struct state *to,
-		    struct fault *f)
+static int check_endpoints(struct host *h, const struct state *from, const struct state *to,
+			   struct fault *f)
 {
-	/* If a killed daemon chose the mark, our sockets do not have the mark yet, so set it. */
-	uint32_t last = from->path ? from->plan.mark : 0;
-	int err = 0;
-
-	if (to->plan.mark != last)
-		err = h->config.ops->set_fwmark(h->config.ctx, to->fwmark);
-	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
-}
-
-/* If @to has an IPv4 default route, sets the sysctl src_valid_mark to 1 and records this. Also
- * records it if another tunnel of wgxdp has already set the sysctl, because the last of these
- * tunnels to end sets it back to 0. If the sysctl cannot be set, only warns, because it matters
- * only with a strict reverse-path filter. */
-static int set_valid_mark(struct host *h, const struct state *from, const struct state *to,
-			  struct fault *f)
-{
-	int err;
-
-	if (!to->plan.default4 ||
-	    (valid_mark_is_set() &&
-	     (h->set_valid_mark || !record_others_valid_mark(h->config.interface))))
-		return 0;
-	h->set_valid_mark = true;
-	err = write_record(h, to, from, f);
-	if (err)
-		return err;
-	if (valid_mark_set()) {
-		h->set_valid_mark = false;
-		h->config.ops->warn(h->config.ctx,
-				    "net.ipv4.conf.all.src_valid_mark cannot be set to 1; with a "
-				    "strict reverse-path filter (rp_filter = 1) answers of peers "
-				    "would be dropped");
-	}
+	(void)from, (void)f;
+	endpoint_check(h->netlink, h->ifindex, to->fwmark, h->request.conf, note_warning,
+		       &h->request.warnings);
 	return 0;
 }
 
-/* Sets the nftables tables of @to. @rules are all rules of wgxdp that may be set at this moment.
- * Any other rule belongs to another program. */
-static int set_guard(struct host *h, const struct state *to, const struct rules *rules,
-		     bool damaged, struct fault *f)
-{
-	const struct guard_target target = { h->config.interface, h->ifindex, &to->plan, rules };
-	struct fault why;
-	int result = guard_set(&h->guard, h->netlink, &target, damaged, &why);
+static const struct step prepare_steps[] = { { settings_make, true }, { NULL, false } };
 
-	if (result > 0)
-		keep_forget_nft(&h->keep, guard_families(&h->guard));
-	if (result >= 0)
-		return result;
-	return fault(f, result,
-		     "%s: the packet filter rules for the default route cannot be set: %.300s; "
-		     "load nf_tables, or use `Table = off` and routes of your own",
-		     to->path, why.text);
+/* Sets the nftables tables before packets can use the new routes, and removes old rules and routes
+ * after the new ones are set. */
+static const struct step change_steps[] = {
+	{ settings_claim, false },
+	{ settings_set_addresses, true },
+	{ settings_set_link, true },
+	{ start, false },
+	{ settings_set_mark, false },
+	{ settings_follow, false },
+	{ settings_set_valid_mark, false },
+	{ settings_guard_first, false },
+	{ settings_set_dns, false },
+	{ settings_add_routes, true },
+	{ settings_set_rules, false },
+	{ settings_drop_routes, true },
+	{ settings_guard, false },
+	{ settings_unset_valid_mark, false },
+	{ NULL, false },
+};
+
+static const struct step confirm_steps[] = { { settings_verify, true },
+					     { settings_record, false },
+					     { check_endpoints, true },
+					     { NULL, false } };
+
+/* Apply ---------------------------------------------------------------------------------------- */
+
+static void begin_request(struct host *h);
+static void moved(struct host *h, uint32_t ifindex);
+
+/* Ends a sequence, and begins what has waited for this. */
+static void rest(struct host *h)
+{
+	struct move move = h->move;
+
+	h->busy = false;
+	h->move = (struct move){ .pending = false };
+	if (move.away && move.ifindex)
+		moved(h, 0);
+	if (move.pending)
+		moved(h, move.ifindex);
+	if (h->request.conf)
+		begin_request(h);
 }
 
-static int set_dns(const struct state *from, const struct state *to, struct fault *f)
+/* Reports the result of the request: 0, 1 or -errno (host.h). */
+static void end_request(struct host *h, int result)
 {
-	struct fault why = { "" };
-	int err;
+	struct request r = h->request;
 
-	bool dead = !from->path && from->dns.tool; /* a killed daemon has set servers */
-
-	if (plan_same_dns(&from->plan, &to->plan) && !dead)
-		return 0;
-	if (!to->plan.servers.count)
-		err = dns_unset(&from->dns, &why);
-	else
-		err = dns_set(&to->dns, &to->plan, &why);
-	if (!err && to->plan.servers.count && from->dns.tool &&
-	    (from->dns.tool != to->dns.tool || strcmp(from->dns.name, to->dns.name) != 0))
-		err = dns_unset(&from->dns, &why);
-	return err ? fault(f, err, "%s: DNS: %.400s", to->path ?: from->path, why.text) : 0;
+	h->request = (struct request){ .conf = NULL };
+	for (size_t at = r.warnings.at; at < r.warnings.end; at += strlen(r.warnings.data + at) + 1)
+		h->config.ops->warn(h->config.ctx, r.warnings.data + at);
+	buffer_done(&r.warnings);
+	keep_release(&h->keep);
+	r.applied(r.ctx, result, &r.fault);
+	rest(h);
 }
 
-static int add_rules(struct host *h, const struct state *s, struct fault *f)
+static void give_up_request(struct host *h)
 {
-	int err = rules_set(&s->rules, h->netlink, NULL);
-
-	return err ? fault(f, err, "%s: cannot add the rules for the default route: %s", s->path,
-			   netlink_error(h->netlink, err))
-		   : 0;
-}
-
-/* Deletes our @rules except those in @except. Logs a failure, because nothing else deletes a rule
- * that is left over. */
-static void unset_rules(struct host *h, const struct rules *rules, const struct rules *except)
-{
-	int err = rules_unset(rules, h->netlink, except);
-
-	if (err)
-		log_error("cannot delete an ip rule of an earlier default route: %s; see `ip rule`",
-			  strerror(-err));
-}
-
-static int set_rules(struct host *h, const struct state *from, const struct state *to,
-		     struct fault *f)
-{
-	int err = add_rules(h, to, f);
-
-	unset_rules(h, &from->rules, &to->rules);
-	return err;
-}
-
-static int follow(struct host *h, const struct state *to, struct fault *f)
-{
-	char table[GUARD_TABLE_LEN];
-	int err;
-
-	guard_table(h->config.interface, table);
-	/* The chain "leak" depends on all routes of table main, so watch the routes of every
-	 * interface. */
-	err = keep_follow(&h->keep, has_default(to) ? 0 : h->ifindex,
-			  has_default(to) ? table : NULL);
-	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
-}
-
-/* Records @to and sets its rules, so that no other daemon chooses the same mark. Then releases the
- * lock. The rules have no effect as long as their table is empty. */
-static int claim(struct host *h, const struct state *from, const struct state *to, struct fault *f)
-{
-	int err = write_record(h, to, from, f);
-
-	if (!err)
-		err = add_rules(h, to, f);
-	rules_unlock(&h->lock_fd);
-	return err;
-}
-
-/* Changes the host from @from to @to. Sets the nftables tables before packets can use the new
- * routes, and removes old rules and routes after the new ones are set. */
-static int apply_state(struct host *h, const struct state *from, const struct state *to,
-		       struct fault *f)
-{
-	const struct interface i = interface_of(h, to);
-	struct rules rules;
-	int err = claim(h, from, to, f);
-
-	if (!err)
-		err = interface_set_addresses(&i, &from->plan, &to->plan, f);
-	if (!err && to->plan.mtu)
-		err = interface_set_link(&i, &to->plan, f);
-	if (!err && to->plan.mtu)
-		err = h->config.ops->start(h->config.ctx, f);
-	if (!err)
-		err = set_mark(h, from, to, f);
-	if (!err)
-		err = follow(h, to, f);
-	if (!err)
-		err = set_valid_mark(h, from, to, f);
-	rules_union(&rules, &to->rules, &from->rules);
-	if (!err && has_default(to))
-		err = set_guard(h, to, &rules, false, f) < 0 ? -EIO : 0;
-	if (!err)
-		err = set_dns(from, to, f);
-	if (!err)
-		err = interface_add_routes(&i, &to->plan, f);
-	if (!err)
-		err = set_rules(h, from, to, f);
-	if (!err)
-		interface_drop_routes(&i, &from->plan, &to->plan);
-	if (!err)
-		err = set_guard(h, to, &to->rules, false, f) < 0 ? -EIO : 0;
-	if (!err && !to->plan.default4 && h->set_valid_mark) {
-		valid_mark_unset(h->netlink);
-		h->set_valid_mark = false;
-	}
-	return err;
-}
-
-/* Undoes the parts of @s that the kernel does not remove together with the interface. */
-static void undo(struct host *h, const struct state *s)
-{
-	struct record r = record_of(h, s, NULL);
-	struct fault f = { "" };
-
-	if (record_is_empty(&r))
-		return;
-	if (record_undo(h->config.interface, &r, &f))
-		log_error("some settings of the host could not be undone: %s", f.text);
-	guard_done(&h->guard);
-	h->set_valid_mark = false;
-	/* Record what could not be undone. The next attach or detach tries again. */
-	(void)record_write(h->config.interface, &r, NULL);
+	state_done(&h->next);
+	end_request(h, h->request.err);
 }
 
 /* Undoes @failed after the first apply has failed; the daemon then ends. If a killed daemon had a
@@ -325,117 +167,159 @@ static void give_up(struct host *h, const struct state *failed)
 {
 	struct fault f = { "" };
 
-	if (has_default(&h->state)) {
-		unset_rules(h, &failed->rules, &h->state.rules);
+	if (state_has_default(&h->state)) {
+		settings_unset_rules(h, &failed->rules, &h->state.rules);
 		if (failed->dns.tool && dns_unset(&failed->dns, &f)) {
 			log_error("the DNS servers of the tunnel are still set: %s", f.text);
 			h->state.dns = failed->dns;
 		}
 		h->state.plan.default4 |= failed->plan.default4;
 		h->state.plan.default6 |= failed->plan.default6;
-		(void)write_record(h, &h->state, NULL, NULL);
+		(void)settings_write_record(h, &h->state, NULL, NULL);
 		return;
 	}
-	undo(h, failed);
-	undo(h, &h->state);
+	settings_undo(h, failed, NULL);
+	settings_undo(h, &h->state, NULL);
 }
 
-/* Restores the last state after @failed could not be applied completely. */
-static void restore_last(struct host *h, const struct state *failed)
+static void restored_last(struct host *h)
 {
-	struct fault f = { "" };
-
-	if (!h->state.path) {
-		give_up(h, failed);
-		return;
-	}
-	if (apply_state(h, failed, &h->state, &f))
-		log_error("cannot restore the settings of the host: %s", f.text);
-	(void)write_record(h, &h->state, NULL, NULL);
+	if (h->sequence.err)
+		log_error("cannot restore the settings of the host: %s", h->sequence.fault.text);
+	(void)settings_write_record(h, &h->state, NULL, NULL);
 	keep_check_soon(&h->keep);
+	give_up_request(h);
 }
 
-int host_apply(struct host *h, const struct conf *conf, struct fault *f)
+/* Restores the last state, because h->next could not be applied completely. */
+static void restore_last(struct host *h)
 {
-	struct interface i;
-	struct state next;
-	int err;
+	h->request.err = h->sequence.err;
+	h->request.fault = h->sequence.fault;
+	if (h->state.path) {
+		begin(h, change_steps, &h->next, &h->state, restored_last);
+		return;
+	}
+	give_up(h, &h->next);
+	give_up_request(h);
+}
 
+static void confirmed(struct host *h)
+{
+	if (h->sequence.err) {
+		restore_last(h);
+		return;
+	}
+	state_done(&h->state);
+	h->state = h->next;
+	h->next = (struct state){ .path = NULL };
+	end_request(h, 0);
+}
+
+static void changed(struct host *h)
+{
+	if (h->sequence.err)
+		restore_last(h);
+	else
+		begin(h, confirm_steps, &h->state, &h->next, confirmed);
+}
+
+static void prepared(struct host *h)
+{
+	if (!h->sequence.err) {
+		begin(h, change_steps, &h->state, &h->next, changed);
+		return;
+	}
+	rules_unlock(&h->lock_fd);
+	h->request.err = h->sequence.err;
+	h->request.fault = h->sequence.fault;
+	give_up_request(h);
+}
+
+static void begin_request(struct host *h)
+{
+	keep_hold(&h->keep);
 	if (h->away) {
 		h->config.ops->warn(h->config.ctx,
 				    "the interface is in another network namespace; its addresses, "
 				    "routes and DNS are changed when it is moved back");
-		return 1;
+		end_request(h, 1);
+		return;
 	}
-	h->lock_fd = plan_wants_mark(conf) ? rules_lock() : -1;
-	err = make_state(h, conf, &next, f);
-	if (err) {
-		rules_unlock(&h->lock_fd);
-		state_done(&next);
-		return err;
-	}
-	err = apply_state(h, &h->state, &next, f);
-	i = interface_of(h, &next);
-	if (!err)
-		err = interface_verify(&i, &next.plan, f);
-	if (!err)
-		err = write_record(h, &next, NULL, f);
-	if (err) {
-		restore_last(h, &next);
-		state_done(&next);
-		return err;
-	}
-	state_done(&h->state);
-	h->state = next;
-	endpoint_check(h->netlink, h->ifindex, h->state.fwmark, conf, h->config.ops->warn,
-		       h->config.ctx);
-	return 0;
+	h->lock_fd = plan_wants_mark(h->request.conf) ? rules_lock() : -1;
+	begin(h, prepare_steps, &h->state, &h->next, prepared);
+}
+
+void host_apply(struct host *h, const struct conf *conf, host_applied_fn applied, void *ctx)
+{
+	h->request = (struct request){ .conf = conf, .applied = applied, .ctx = ctx };
+	if (!h->busy)
+		begin_request(h);
+}
+
+void host_wait(struct host *h)
+{
+	while (h->busy)
+		job_wait(&h->job);
 }
 
 /* Keeping -------------------------------------------------------------------------------------- */
 
-static void say_restored(unsigned addresses, unsigned routes, unsigned rules, bool tables)
+static void say_restored(const struct check *c)
 {
 	log_error("restored what another program removed: %u address%s, %u route%s, %u rule%s%s",
-		  addresses, addresses == 1 ? "" : "es", routes, routes == 1 ? "" : "s", rules,
-		  rules == 1 ? "" : "s", tables ? " and the nftables tables" : "");
+		  c->addresses, c->addresses == 1 ? "" : "es", c->routes, c->routes == 1 ? "" : "s",
+		  c->rules, c->rules == 1 ? "" : "s", c->damaged ? " and the nftables tables" : "");
 }
 
-static int check_all(void *ctx, bool damaged)
+static const struct step check_steps[] = { { settings_restore, true }, { NULL, false } };
+
+static void end_check(struct host *h, int missing)
 {
-	unsigned addresses = 0, routes = 0, rules = 0;
-	struct host *h = ctx;
-	struct interface i;
-	struct fault f = { "" };
-	int err, interface_err;
-
-	if (h->away || !h->state.path)
-		return 0;
-	i = interface_of(h, &h->state);
-	/* Restore the rules first, so that a route that cannot be restored does not prevent the
-	 * restoration of the rules. */
-	err = rules_set(&h->state.rules, h->netlink, &rules);
-	if (err)
-		fault(&f, err, "rules: %s", netlink_error(h->netlink, err));
-	interface_err = interface_restore(&i, &h->state.plan, &addresses, &routes, &f);
-	err = interface_err ? interface_err : err;
-	if (err == -ENODEV) /* the interface was deleted, so the daemon is about to end */
-		return 0;
-	if (has_default(&h->state) && set_guard(h, &h->state, &h->state.rules, damaged, &f) < 0)
-		err = -EIO;
-	if (addresses || routes || rules || damaged)
-		say_restored(addresses, routes, rules, damaged);
-	if (err)
-		log_error("cannot restore what another program removed: %s", f.text);
-	return err ? err : (int)(addresses + routes + rules) + damaged;
+	keep_checked(&h->keep, missing);
+	rest(h);
 }
+
+static void restored(struct host *h)
+{
+	const struct check *c = &h->check;
+	struct fault *f = &h->sequence.fault;
+	int err = h->sequence.err;
+
+	if (err == -ENODEV) { /* the interface was deleted, so the daemon is about to end */
+		end_check(h, 0);
+		return;
+	}
+	if (state_has_default(&h->state) &&
+	    settings_set_guard(h, &h->state, &h->state.rules, c->damaged, f) < 0)
+		err = -EIO;
+	if (c->addresses || c->routes || c->rules || c->damaged)
+		say_restored(c);
+	if (err)
+		log_error("cannot restore what another program removed: %s", f->text);
+	end_check(h, err ? err : (int)(c->addresses + c->routes + c->rules) + c->damaged);
+}
+
+static void check_all(void *ctx, bool damaged)
+{
+	struct host *h = ctx;
+
+	if (h->away || !h->state.path) {
+		keep_checked(&h->keep, 0);
+		return;
+	}
+	h->check = (struct check){ .damaged = damaged };
+	begin(h, check_steps, &h->state, &h->state, restored);
+}
+
+/* Moves ---------------------------------------------------------------------------------------- */
 
 static void on_moved_away(struct host *h)
 {
 	if (h->away || !h->state.path)
 		return;
 	h->away = true;
-	undo(h, &h->state);
+	settings_undo(h, &h->state, NULL);
 	log_info("the interface was moved to another network namespace, so the settings for it "
 		 "on this host are undone");
 }
@@ -448,22 +332,31 @@ static void on_moved_back(struct host *h)
 	if (!h->away)
 		return;
 	h->away = false;
-	if (write_record(h, &h->state, NULL, &f) || follow(h, &h->state, &f) ||
-	    set_valid_mark(h, &nothing, &h->state, &f) || set_dns(&nothing, &h->state, &f))
+	if (settings_write_record(h, &h->state, NULL, &f) ||
+	    settings_follow(h, &nothing, &h->state, &f) ||
+	    settings_set_valid_mark(h, &nothing, &h->state, &f) ||
+	    settings_set_dns(h, &nothing, &h->state, &f))
 		log_error("%s", f.text);
 	keep_check_soon(&h->keep);
+	h->config.ops->back(h->config.ctx);
 }
 
-void host_moved(struct host *h, uint32_t ifindex)
+static void moved(struct host *h, uint32_t ifindex)
 {
-	if (!h)
-		return;
 	if (ifindex)
 		h->ifindex = ifindex;
 	if (ifindex)
 		on_moved_back(h);
 	else
 		on_moved_away(h);
+}
+
+void host_moved(struct host *h, uint32_t ifindex)
+{
+	if (h && h->busy)
+		h->move = (struct move){ true, h->move.away || !ifindex, ifindex };
+	else if (h)
+		moved(h, ifindex);
 }
 
 /* Start and end -------------------------------------------------------------------------------- */
@@ -494,7 +387,9 @@ int host_new(struct host **host, const struct host_config *config, struct fault 
 	h->config = *config;
 	h->lock_fd = -1;
 	h->netlink = netlink_open();
-	err = h->netlink ? keep_open(&h->keep, config->loop, check_all, h) : -errno;
+	err = h->netlink ? job_init(&h->job, config->loop, proceed, h) : -errno;
+	if (!err)
+		err = keep_open(&h->keep, config->loop, check_all, h);
 	if (err) {
 		host_free(h);
 		return fault(f, err, "cannot open a netlink socket: %s", strerror(-err));
@@ -508,11 +403,16 @@ void host_free(struct host *h)
 {
 	if (!h)
 		return;
+	atomic_store_explicit(&h->stop, true, memory_order_relaxed);
+	job_done(&h->job);
+	rules_unlock(&h->lock_fd);
 	keep_close(&h->keep);
 	if (!h->away && h->state.path)
-		undo(h, &h->state);
+		settings_undo(h, &h->state, h->next.path ? &h->next : NULL);
 	guard_done(&h->guard);
+	state_done(&h->next);
 	state_done(&h->state);
+	buffer_done(&h->request.warnings);
 	netlink_close(h->netlink);
 	free(h);
 }

@@ -35,6 +35,9 @@ struct host_ops {
 	int (*start)(void *ctx, struct fault *f);
 	/* Sets @fwmark on the tunnel's sockets and its route queries. Returns 0 or -errno. */
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);
+	/* Called when the interface is back in our namespace. The caller of a host_apply() whose
+	 * result was not 0 may repeat it. */
+	void (*back)(void *ctx);
 	/* Warns the user of a setting that works but looks wrong. @sentence has no newline. */
 	void (*warn)(void *ctx, const char *sentence);
 };
@@ -51,16 +54,24 @@ struct host_config {
  * -errno with @f filled in. */
 int host_new(struct host **host, const struct host_config *config, struct fault *f);
 
-/* Changes the host from the last plan to that of @conf: addresses, MTU, link up, ops->start, DNS,
- * routes and rules. The caller has resolved the endpoints of @conf as far as possible. Reads the
- * settings back, and keeps them in place from then on. The caller waits for the programs that
- * manage DNS (dns.h). @conf is not used after the call. Returns 0; or restores the last plan and
- * returns -errno with @f filled in. While the interface is in another namespace, warns and returns
- * 1: nothing has changed, and the caller must apply @conf again when the interface is back. */
-int host_apply(struct host *h, const struct conf *conf, struct fault *f);
+/* The result of host_apply(). 0: the settings have been made. -errno: @f says why they could not be
+ * made, and the last plan has been restored. 1: the interface is in another namespace, so nothing
+ * has changed, and the caller must apply the config again when the interface is back. */
+typedef void (*host_applied_fn)(void *ctx, int result, const struct fault *f);
+
+/* Begins to change the host from the last plan to that of @conf: addresses, MTU, link up,
+ * ops->start, DNS, routes and rules. The caller has resolved the endpoints of @conf as far as
+ * possible. Reads the settings back, and keeps them in place from then on. What takes long runs in
+ * a thread, but the caller waits for the programs that manage DNS (dns.h). At the end calls
+ * @applied, from the loop or before returning. Until then @conf must not change, and the caller
+ * must not apply another config. If host_free() comes first, @applied is not called. */
+void host_apply(struct host *h, const struct conf *conf, host_applied_fn applied, void *ctx);
+
+/* Waits until host_apply() has ended. For the time before the loop runs. */
+void host_wait(struct host *h);
 
 /* Tells @h the ifindex of the interface in our namespace, or 0 if the interface is in another
- * namespace. */
+ * namespace. During host_apply() this takes effect when host_apply() has ended. */
 void host_moved(struct host *h, uint32_t ifindex);
 
 /* Undoes all settings except those that the kernel removes together with the interface, and frees

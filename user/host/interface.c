@@ -7,12 +7,17 @@
 
 #include "io/netlink.h"
 
+static bool stopped(const struct interface *i)
+{
+	return atomic_load_explicit(i->stop, memory_order_relaxed);
+}
+
 /* Addresses ------------------------------------------------------------------------------------ */
 
 static int add_address(const struct interface *i, const struct prefix *address, struct fault *f)
 {
 	char text[PREFIX_TEXT_LEN];
-	int err = netlink_add_address(i->netlink, i->ifindex, address);
+	int err = stopped(i) ? -ECANCELED : netlink_add_address(i->netlink, i->ifindex, address);
 
 	if (!err || err == -EEXIST) /* interface_verify() checks the prefix length */
 		return 0;
@@ -81,7 +86,8 @@ int interface_set_link(const struct interface *i, const struct plan *to, struct 
 static int add_route(const struct interface *i, const struct plan_route *route, struct fault *f)
 {
 	char text[PREFIX_TEXT_LEN];
-	int err = netlink_add_route(i->netlink, i->ifindex, &route->to, route->table);
+	int err = stopped(i) ? -ECANCELED
+			     : netlink_add_route(i->netlink, i->ifindex, &route->to, route->table);
 
 	return err ? fault(f, err, "%s: route to %s: %s; with `Table = off` no routes are added",
 			   i->path, prefix_text(&route->to, text),
@@ -126,7 +132,7 @@ int interface_add_routes(const struct interface *i, const struct plan *to, struc
 void interface_drop_routes(const struct interface *i, const struct plan *from,
 			   const struct plan *to)
 {
-	for (size_t k = 0; k < from->route_count; k++)
+	for (size_t k = 0; k < from->route_count && !stopped(i); k++)
 		if (!plan_has_route(to, &from->routes[k]))
 			netlink_delete_route(i->netlink, i->ifindex, &from->routes[k].to,
 					     from->routes[k].table);

@@ -6,6 +6,8 @@
 #ifndef WGXDP_INTERFACE_H
 #define WGXDP_INTERFACE_H
 
+#include <stdatomic.h>
+
 #include "host/plan.h"
 #include "util/fault.h"
 
@@ -15,6 +17,9 @@ struct interface {
 	struct netlink *netlink;
 	uint32_t ifindex;
 	const char *path; /* path of the config file, for messages */
+	/* Another thread sets *@stop when the daemon ends. Functions that change many addresses or
+	 * routes then return -ECANCELED, because the kernel is about to remove them anyway. */
+	const atomic_bool *stop;
 };
 
 /* Removes addresses that are only in @from and adds those of @to. Other addresses stay. Returns 0,

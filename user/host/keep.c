@@ -21,7 +21,24 @@ void keep_check_soon(struct keep *k)
 {
 	uint64_t at_ns = loop_now_ns() + KEEP_SETTLE_NS;
 
-	loop_timer_arm_sooner(&k->timer, at_ns > k->not_before_ns ? at_ns : k->not_before_ns);
+	k->due = k->held;
+	if (!k->held)
+		loop_timer_arm_sooner(&k->timer,
+				      at_ns > k->not_before_ns ? at_ns : k->not_before_ns);
+}
+
+void keep_hold(struct keep *k)
+{
+	k->held = true;
+	k->due |= loop_timer_armed(&k->timer);
+	loop_timer_cancel(&k->timer);
+}
+
+void keep_release(struct keep *k)
+{
+	k->held = false;
+	if (k->due)
+		keep_check_soon(k);
 }
 
 static void on_netlink(void *ctx, int fd, uint32_t events)
@@ -77,31 +94,31 @@ static void take_token(struct keep *k)
 static void on_timer(void *ctx, uint64_t now_ns)
 {
 	struct keep *k = ctx;
-	bool damaged = k->damaged;
-	uint64_t after_ns;
-	int missing;
 
 	count_tokens(k, now_ns);
+	k->checked_damage = k->damaged;
 	k->damaged = false;
-	missing = k->check(k->ctx, damaged);
-	after_ns = loop_now_ns();
+	k->began_ns = now_ns;
+	keep_hold(k);
+	k->check(k->ctx, k->checked_damage);
+}
+
+void keep_checked(struct keep *k, int missing)
+{
+	uint64_t now_ns = k->began_ns, after_ns = loop_now_ns();
+
 	k->not_before_ns = now_ns + (after_ns > now_ns ? (after_ns - now_ns) * CHECK_SHARE : 0);
 	if (missing < 0) {
-		k->damaged |= damaged;
+		k->damaged |= k->checked_damage;
 		k->not_before_ns = now_ns + (NS_PER_SECOND << k->failures);
 		k->failures += k->failures < FAILURES_MAX;
-		loop_timer_arm(&k->timer, k->not_before_ns);
-		return;
+		k->due = true;
+	} else {
+		k->failures = 0;
 	}
-	k->failures = 0;
 	if (missing > 0)
 		take_token(k);
-	/* keep_forget_nft() may have armed the timer during the check, when not_before_ns was not
-	 * yet set to its new value. So arm the timer again. */
-	if (loop_timer_armed(&k->timer)) {
-		loop_timer_cancel(&k->timer);
-		keep_check_soon(k);
-	}
+	keep_release(k);
 }
 
 int keep_open(struct keep *k, struct loop *loop, keep_check_fn check, void *ctx)

@@ -24,10 +24,9 @@
 #define KEEP_AT_ONCE 10
 #define KEEP_TOKEN_NS 3000000000ULL
 
-/* Checks all settings, and restores those that are missing. @damaged: our nftables tables, or a
- * part of them, may have been deleted. Returns how many settings were missing, or -errno after
- * logging the reason. */
-typedef int (*keep_check_fn)(void *ctx, bool damaged);
+/* Begins to check all settings and to restore those that are missing. @damaged: our nftables
+ * tables, or a part of them, may have been deleted. The check ends with keep_checked(). */
+typedef void (*keep_check_fn)(void *ctx, bool damaged);
 
 struct netlink_watch;
 struct nft_watch;
@@ -41,8 +40,12 @@ struct keep {
 	char table[64];	       /* name of the watched tables */
 	struct loop_timer timer;
 	uint64_t not_before_ns, token_ns; /* earliest next check; time of the last token */
+	uint64_t began_ns;		  /* beginning of the last check */
 	unsigned tokens, failures;
 	bool damaged, fighting;
+	bool checked_damage; /* the last check was told of damage */
+	bool held;	     /* a check runs, or the settings are being changed */
+	bool due;	     /* a check is wanted as soon as @held ends */
 };
 
 /* Begins to watch. Returns 0 or -errno. */
@@ -62,5 +65,13 @@ void keep_forget_nft(struct keep *k, uint32_t families);
 
 /* Schedules a check, as an event does. */
 void keep_check_soon(struct keep *k);
+
+/* Ends a check. @missing: how many settings were missing, or -errno if they could not be restored;
+ * the caller has logged the reason. */
+void keep_checked(struct keep *k, int missing);
+
+/* Delay all checks while the caller changes the settings. No check may be running. */
+void keep_hold(struct keep *k);
+void keep_release(struct keep *k);
 
 #endif
