@@ -5,7 +5,6 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -15,7 +14,6 @@
 
 #include "bpf/loader.h"
 #include "io/netns.h"
-#include "path/route_mtu.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -28,7 +26,6 @@
 /* RPS is considered off when this many data messages have been received since RPS was last seen to
  * queue a packet. */
 #define RPS_OFF_MESSAGES 64
-#define ROUTES_SHARE 10 /* reading routes takes at most a tenth of the control thread's time */
 
 static bool deleted(const struct tunnel *t)
 {
@@ -143,46 +140,10 @@ static int visit(struct visit *v)
 	return tunnel_call(v->t, run_in_netns, v);
 }
 
-/* MTUs of routes ---------------------------------------------------------------------------- */
-
-/* Reads the routes that lead into the tunnel, and gives their MTUs to the workers. On failure the
- * workers keep their old table until the next change. */
-static int read_routes(struct visit *v)
-{
-	uint64_t begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	struct netlink_device_route *list = NULL;
-	struct route_mtu *table = NULL;
-	size_t count = 0;
-	int err = netlink_device_routes(v->netlink, v->t->config.tun->ifindex, &list, &count);
-
-	if (!err)
-		err = route_mtu_new(&table, list, count);
-	free(list);
-	if (err)
-		log_error("the MTUs of routes into the tunnel cannot be read: %s", strerror(-err));
-	else
-		workers_set_route_mtus(&v->t->config.dataplane->workers, table);
-	v->t->routes_next_ns =
-		loop_now_ns() + ROUTES_SHARE * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns);
-	return err;
-}
-
-static void on_routes_timer(void *ctx, uint64_t now_ns)
-{
-	struct tunnel *t = ctx;
-	struct visit v = { .t = t, .fn = read_routes };
-
-	(void)now_ns;
-	if (!t->ended)
-		visit(&v);
-}
-
 static void routes_changed(struct tunnel *t)
 {
-	uint64_t now_ns = loop_now_ns();
-
-	loop_timer_arm_sooner(&t->routes_timer,
-			      now_ns > t->routes_next_ns ? now_ns : t->routes_next_ns);
+	if (!t->ended)
+		route_reader_changed(&t->routes, t->netlink);
 }
 
 /* Up and down ---------------------------------------------------------------------------------- */
@@ -320,11 +281,15 @@ int tunnel_watch(struct tunnel *t)
 {
 	int err = watch_home(t);
 
-	loop_timer_arm(&t->follow_timer, 0);
-	loop_timer_arm(&t->routes_timer, 0);
 	if (!err)
-		t->config.ops->at_home(t->config.ctx, t->config.tun->ifindex);
-	return err;
+		err = route_reader_init(&t->routes, t->config.loop, t->config.tun,
+					&t->config.dataplane->workers);
+	if (err)
+		return err;
+	loop_timer_arm(&t->follow_timer, 0);
+	routes_changed(t);
+	t->config.ops->at_home(t->config.ctx, t->config.tun->ifindex);
+	return 0;
 }
 
 /* Returns the inode of the interface's namespace, or 0 if the inode is unknown. */
@@ -439,13 +404,12 @@ void tunnel_open(struct tunnel *t, const struct tunnel_config *config, uint32_t 
 {
 	*t = (struct tunnel){ .config = *config, .mtu = mtu };
 	loop_timer_init(&t->follow_timer, config->loop, follow, t);
-	loop_timer_init(&t->routes_timer, config->loop, on_routes_timer, t);
 	attach_tc(t);
 }
 
 void tunnel_close(struct tunnel *t)
 {
 	loop_timer_done(&t->follow_timer);
-	loop_timer_done(&t->routes_timer);
+	route_reader_done(&t->routes);
 	unwatch(t);
 }

@@ -25,6 +25,7 @@
 #include "dataplane/dataplane.h"
 #include "io/netlink.h"
 #include "io/tun.h"
+#include "sync/route_reader.h"
 #include "util/loop.h"
 
 struct tunnel_ops {
@@ -56,11 +57,11 @@ struct tunnel {
 	/* Watches the interface's namespace. NULL = the namespace is not found yet, or cannot be
 	 * watched. */
 	struct netlink_watch *watch;
-	struct loop_timer follow_timer, routes_timer;
-	uint64_t routes_next_ns; /* routes are not read again before this time */
-	bool tc_refused;	 /* the last attempt to attach TC failed */
-	bool no_tcx;		 /* TC is attached by clsact, because the kernel has no tcx */
-	bool steered;		 /* RPS queues packets before they reach TC */
+	struct loop_timer follow_timer;
+	struct route_reader routes;
+	bool tc_refused; /* the last attempt to attach TC failed */
+	bool no_tcx;	 /* TC is attached by clsact, because the kernel has no tcx */
+	bool steered;	 /* RPS queues packets before they reach TC */
 	/* Two totals, recorded when RPS was last seen to have queued more packets: the packets that
 	 * RPS had queued, and the data messages that the workers had received. */
 	uint64_t rps_packets, steered_rx;
