@@ -10,7 +10,7 @@
 
 . "$(dirname "$0")/lib.sh"
 need_root
-need_cmd ip tc nft jq ethtool setpriv
+need_cmd ip tc nft jq ethtool setpriv ss
 
 A=${ID}a
 ns_add a b
@@ -32,6 +32,7 @@ keys a b
 probe() { in_ns a "$WGXDP" probe "${1-eth0}" --json | jq -r "${2-.}"; } # [NIC [FILTER]]
 paths() { probe "${1-eth0}" '"\(.rx) \(.tx)"'; }
 commands() { probe eth0 '[.advice[].command] | join("\n")'; }
+sockets() { probe eth0 '.sockets | if . then join("; ") else "unknown" end'; }
 why() { probe "${1-eth0}" '.why // ""'; }
 says() { why "$2" | grep -qE -- "$1"; } # REGEX NIC
 state() # prints all that probe might change
@@ -169,7 +170,59 @@ ok "probe names the other program" \
 	says "the XDP program of interface $A is attached to this NIC" eth0
 ok "probe names the mode of the other program" \
 	eval "probe eth0 .xdp_program | grep -qE '^program [0-9]+ \(.*\), native$'"
+ok "probe does not advise --chain, because the queue has a socket" \
+	eval "[ '$(sockets)' = unknown ] || ! commands | grep -e --chain"
 ok "detach succeeds" down a "$A"
+
+# --- AF_XDP sockets of other programs -------------------------------------------------------------
+
+hold() # QUEUE: starts a program with an AF_XDP socket on this queue of eth0
+{
+	spawn a /usr/bin/python3 "$(dirname "$0")/hold_queue.py" eth0 "$1" >"$TMP/held"
+	holder=$!
+	wait_for 30 grep -q bound "$TMP/held"
+}
+is_xdp() { [ "$(paths)" = "xdp xdp" ]; }
+release()
+{
+	kill "$holder"
+	wait "$holder" 2>/dev/null
+	wait_for 5 is_xdp
+}
+
+in_ns a ethtool -L eth0 rx 2 tx 3
+ok "another program opens an AF_XDP socket on queue 1" hold 1
+if [ -n "$(in_ns a ss -H --xdp)" ]; then # the kernel has xdp_diag
+	owner=" (process $holder, python3)"
+elif [ "$(printf '%s\n' 6.15 "$(uname -r)" | sort -V | head -1)" = 6.15 ]; then
+	owner=
+else
+	unset owner
+fi
+if [ -n "${owner+known}" ]; then
+	is "probe lists the queue of this socket" "$(sockets)" "queue 1$owner"
+	is "data takes the UDP sockets" "$(paths)" "udp udp"
+	sentence="eth0: other programs have AF_XDP sockets on queue 1$owner; stop these programs, or
+		use --rx udp --tx udp"
+	sentence=$(xargs <<<"$sentence")
+	is "probe says why, and what to do" "$(why)" "$sentence"
+	ok "the text of probe names the queue, too" eval \
+		"in_ns a '$WGXDP' probe eth0 | grep -qxF '  AF_XDP sockets: queue 1$owner'"
+	refuses "check warns of this socket" 0 "UDP sockets: eth0: other programs have AF_XDP" \
+		in_ns a "$WGXDP" check eth0 "$(interface a | conf "$A")"
+	ok "attach succeeds" ours a "$A" < <(interface a)
+	is "attach finds the same, and show says so" "$(show a "$A" .path.why)" "$sentence"
+	ok "detach succeeds" down a "$A"
+else
+	is "probe does not claim that no queue has a socket" "$(sockets)" unknown
+fi
+ok "when the program has ended, AF_XDP can be used again" release
+ok "probe lists no socket any more" grep -qxE "|unknown" <(sockets)
+ok "another program opens an AF_XDP socket on a queue that only sends" hold 2
+is "this socket does not keep data from AF_XDP" "$(paths)" "xdp xdp"
+ok "probe does not list it" grep -qxE "|unknown" <(sockets)
+ok "the program ends" release
+in_ns a ethtool -L eth0 rx 1 tx 1
 
 # --- without root ---------------------------------------------------------------------------------
 

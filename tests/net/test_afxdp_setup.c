@@ -26,7 +26,7 @@ static void a_queue_in_use_is_busy(void **state)
 
 	(void)state;
 	assert_int_equal(afxdp_new(&other, &config, &why), -EBUSY);
-	assert_non_null(strstr(why.text, "near0 queue 0"));
+	assert_non_null(strstr(why.text, "near0: other programs have AF_XDP sockets on queue 0"));
 	assert_ptr_equal(other, (void *)77);
 	assert_int_equal(netpair_open_descriptors(), before);
 }

@@ -101,7 +101,7 @@ is "show reports this path of the first" "$(path "$A1")" \
 	"udp xdp received data goes through the UDP sockets because of --rx udp"
 ok "the second attaches to a queue with a socket" attach 2
 is "the second uses UDP, because the queue has a socket" "$(path "$A2" | cut -d' ' -f1,2)" "udp udp"
-ok "show says why the second uses UDP" eval "why '$A2' | grep -q 'queue 0.*AF_XDP socket'"
+ok "show says why the second uses UDP" eval "why '$A2' | grep -q 'AF_XDP sockets on queue 0'"
 ok "the second leaves no XDP program on the NIC" eval \
 	"! in_ns a ip -d link show dev eth0 | grep -q prog/xdp"
 pinging 10.99.2.2

@@ -85,6 +85,13 @@ static const struct {
 	  .link.mtu = 9000, .channels.combined = 1), "udp udp", "eth0: a veth pair", "" },
 	{ NIC(.refusal = -EBUSY, .why.text = "eth0: XDP program 7", .program = "program 7 (x)"),
 	  "udp udp", "eth0: XDP program 7", "wgxdp attach --chain eth0 CONF" },
+	{ NIC(.refusal = -EBUSY, .why.text = "eth0: XDP program 7", .program = "program 7 (x)",
+	  .owners = { true, 1, { { 0, 3, 12, "wgxdp" } } }), "udp udp", "eth0: XDP program 7", "" },
+	{ NIC(.owners = { true, 1, { { 0, 3, 12, "xdpsock" } } }, .channels.combined = 2),
+	  "udp udp", "eth0: other programs have AF_XDP sockets on queues 0 to 3 (process 12, "
+	  "xdpsock); stop", "ethtool -L eth0 combined 4!" },
+	{ NIC(.native = NIC_NO, .owners = { true, 1, { { 0, 0 } } }), "udp udp",
+	  "offers no native XDP", "" },
 	{ NIC(.refusal = -EMSGSIZE, .why.text = "eth0: MTU", .link.mtu = 9000), "udp udp",
 	  "eth0: MTU", "ip link set eth0 mtu 3822" },
 	/* What AF_XDP would bypass. */

@@ -23,6 +23,7 @@ static const struct {
 	    .netfilter = NIC_YES, .hooks = { .nat = "nat POSTROUTING", .route = "t out" },
 	    .offloads = { [ETHTOOL_GRO] = { true, true, false },
 			  [ETHTOOL_LRO] = { true, false, true } },
+	    .owners = { true, 2, { { 0, 0, 12, "xdpsock" }, { 2, 3 } } },
 	    .bypassed = { .egress = "the qdisc tbf" } },
 	  { .rx_xdp = true, .reason_count = 2,
 	    .reasons = { { NIC_BYPASSED, { "eth0: so" } }, { NIC_BYPASSED, { "eth0: and so" } } },
@@ -31,6 +32,7 @@ static const struct {
 			  .tunable = true },
 			{ .why = "a shaper", .command = "wgxdp attach" } } },
 	  "nic: eth0\n  driver: ice\n  mtu: 1500\n  xdp: native; zero-copy offered\n"
+	  "  AF_XDP sockets: queue 0 (process 12, xdpsock); queues 2 to 3\n"
 	  "  queues: combined 2 of 8\n  rings: rx 512 of 4096, tx 256 of 4096\n"
 	  "  offloads: rx-gro on, rx-lro off (fixed)\n"
 	  "  AF_XDP would bypass: the qdisc tbf; IPsec policies; routing by the nf_tables chain t "
@@ -80,7 +82,7 @@ static void test_unknown(void **state)
 {
 	json_t *json = probe_json(&cases[2].facts, &cases[2].judgement);
 	static const char *const keys[] = { "native_xdp",  "zero_copy", "channels", "rings",
-					    "xdp_program", "why",	"kind" };
+					    "xdp_program", "sockets",	"why",	    "kind" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

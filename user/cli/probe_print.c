@@ -74,6 +74,16 @@ static json_t *bypassed(const struct nic_facts *f)
 	return list;
 }
 
+static json_t *sockets(const struct nic_facts *f)
+{
+	char text[XSK_OWNER_TEXT_LEN];
+	json_t *list = f->owners.known ? json_array() : json_null();
+
+	for (unsigned i = 0; i < f->owners.count; i++)
+		append(list, xsk_owner_text(&f->owners.items[i], text));
+	return list;
+}
+
 static json_t *unseen(const struct nic_facts *f)
 {
 	json_t *list = json_array();
@@ -109,15 +119,15 @@ static json_t *why(const struct nic_judgement *j)
 
 json_t *probe_json(const struct nic_facts *f, const struct nic_judgement *j)
 {
-	return json_pack("{s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, "
-			 "s:o, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, "
+			 "s:s, s:o, s:o}",
 			 "nic", f->link.name, "driver", text_or_null(f->driver), "kind",
 			 text_or_null(f->link.kind), "mtu", (json_int_t)f->link.mtu, "native_xdp",
 			 answer(f->native), "zero_copy", answer(f->zero_copy), "channels",
 			 channels(f), "rings", rings(f), "offloads", offloads(f), "xdp_program",
-			 text_or_null(f->program), "bypassed", bypassed(f), "unseen", unseen(f),
-			 "rx", j->rx_xdp ? "xdp" : "udp", "tx", j->tx_xdp ? "xdp" : "udp", "why",
-			 why(j), "advice", advice(j));
+			 text_or_null(f->program), "sockets", sockets(f), "bypassed", bypassed(f),
+			 "unseen", unseen(f), "rx", j->rx_xdp ? "xdp" : "udp", "tx",
+			 j->tx_xdp ? "xdp" : "udp", "why", why(j), "advice", advice(j));
 }
 
 /* To text -------------------------------------------------------------------------------------- */
@@ -211,6 +221,7 @@ void probe_print(FILE *out, const json_t *nic)
 	fprintf(out, "  driver: %s\n", *text(nic, "driver") ? text(nic, "driver") : "unknown");
 	fprintf(out, "  mtu: %lld\n", number(nic, "mtu"));
 	print_xdp(out, nic);
+	print_list(out, "  AF_XDP sockets: ", json_object_get(nic, "sockets"), "");
 	print_counts(out, "queues", json_object_get(nic, "channels"));
 	print_counts(out, "rings", json_object_get(nic, "rings"));
 	print_offloads(out, json_object_get(nic, "offloads"));

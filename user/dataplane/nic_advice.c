@@ -117,6 +117,8 @@ static bool find_obstacle(struct nic_judgement *j, const struct nic_facts *f,
 		fault(&why, 0,
 		      "%s: %s accepts an XDP program only if half of its channels are unused", name,
 		      driver);
+	else if (f->owners.count)
+		(void)xsk_owners_fault(&f->owners, name, &why);
 	else
 		return false;
 	*add_reason(j, nic_checks_prefers_udp(options, &f->link) ? NIC_UDP_IS_FASTER
@@ -292,7 +294,8 @@ static void advise_about_others(struct nic_judgement *j, const struct nic_facts 
 	char why[sizeof(f->bypassed.egress) + 32];
 	struct nic_advice *a;
 
-	if (f->refusal == -EBUSY && *f->program) {
+	/* With --chain, the queues would still be taken. */
+	if (f->refusal == -EBUSY && *f->program && !f->owners.count) {
 		a = add(j,
 			"a NIC can have only one XDP program, unless all use libxdp's dispatcher");
 		snprintf(a->command, sizeof(a->command), "wgxdp attach --chain %s CONF", name);

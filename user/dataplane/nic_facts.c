@@ -93,6 +93,14 @@ static void read_host(struct nic_facts *f, struct netlink *nl)
 		f->netfilter = NIC_NO; /* the kernel has no nf_tables */
 }
 
+static void read_sockets(struct nic_facts *f)
+{
+	uint32_t rx, tx;
+
+	netlink_queues(f->link.name, &rx, &tx);
+	xsk_owners_read(f->link.ifindex, 0, rx, &f->owners);
+}
+
 int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct options *options,
 		   const char *name)
 {
@@ -104,6 +112,7 @@ int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct opt
 		return err;
 	read_driver(&f);
 	read_program(&f);
+	read_sockets(&f);
 	f.refusal = find_obstacle(nl, options, &f.link, &f.why);
 	netfilter = netlink_open_netfilter();
 	f.bypassed = nic_checks_bypassed(nl, netfilter, f.link.ifindex, f.link.name);

@@ -9,6 +9,7 @@
 #include "dataplane/nic_checks.h"
 #include "io/ethtool.h"
 #include "io/nft_hooks.h"
+#include "io/xsk_owners.h"
 
 enum nic_answer { NIC_UNKNOWN, NIC_NO, NIC_YES };
 
@@ -23,6 +24,7 @@ struct nic_facts {
 	char program[64]; /* the XDP program on the NIC: "program 12 (name), native"; "" = none */
 	int refusal;	  /* 0 = XDP may be tried, or the -errno of the first obstacle */
 	struct fault why; /* if there is an obstacle: a sentence about it */
+	struct xsk_owners owners; /* of the AF_XDP sockets on the queues that the NIC receives on */
 	struct nic_bypassed bypassed;
 	enum nic_answer ipsec;	   /* whether IPsec policies encrypt or refuse outgoing packets */
 	enum nic_answer netfilter; /* whether `hooks` has a chain; NIC_UNKNOWN = it was not read */

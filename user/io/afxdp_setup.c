@@ -16,6 +16,7 @@
 
 #include "io/afxdp_private.h"
 #include "io/encap.h"
+#include "io/xsk_owners.h"
 #include "wgxdp/limits.h"
 
 #define FRAMES_DEFAULT 4096
@@ -119,14 +120,26 @@ static int open_patiently(struct afxdp *a, const struct afxdp_config *config)
 	return err;
 }
 
+/* Names the process whose AF_XDP socket uses the queue. */
+static int explain_busy(const struct afxdp_config *config, struct fault *f)
+{
+	struct xsk_owners owners;
+
+	xsk_owners_read(config->ifindex, config->queue, config->queue + 1, &owners);
+	if (!owners.count) /* the kernel does not report the socket */
+		owners.items[owners.count++] = (struct xsk_owner){
+			.first = config->queue,
+			.last = config->queue,
+		};
+	return xsk_owners_fault(&owners, config->nic, f);
+}
+
 static int explain(int err, const struct afxdp_config *config, struct fault *f)
 {
 	static const struct {
 		int err;
 		const char *why;
 	} table[] = {
-		{ -EBUSY, "another AF_XDP socket uses this queue; stop the program that owns the "
-			  "socket, or use --rx udp" },
 		{ -EPERM,
 		  "not permitted to open an AF_XDP socket; run as root or with CAP_NET_RAW" },
 		{ -ENOBUFS, "the frames of the socket exceed the limit of locked memory; raise "
@@ -145,6 +158,8 @@ static int explain(int err, const struct afxdp_config *config, struct fault *f)
 		err = -EOPNOTSUPP;
 		why = "the driver has no zero-copy for AF_XDP; use --zero-copy auto";
 	}
+	if (err == -EBUSY)
+		return explain_busy(config, f);
 	return fault(f, err, "%s queue %u: %s", config->nic, config->queue, why);
 }
 

@@ -42,7 +42,13 @@
 #define NETDEV_A_QUEUE_ID 1
 #define NETDEV_A_QUEUE_IFINDEX 2
 #define NETDEV_A_QUEUE_TYPE 3
+#define NETDEV_QUEUE_TYPE_RX 0
 #define NETDEV_QUEUE_TYPE_TX 1
+#endif
+
+/* Linux 6.15: whether a queue has an AF_XDP socket. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define NETDEV_A_QUEUE_XSK 7
 #endif
 
 /* Linux 6.6: attach types of tcx. They are macros, because macros do not collide with the enum if a

@@ -66,6 +66,11 @@ struct netlink *netlink_open_generic(void)
 	return open_protocol(NETLINK_GENERIC);
 }
 
+struct netlink *netlink_open_sock_diag(void)
+{
+	return open_protocol(NETLINK_SOCK_DIAG);
+}
+
 void netlink_close(struct netlink *nl)
 {
 	if (!nl)

@@ -15,9 +15,10 @@
 
 struct netlink; /* a request socket, for one thread */
 
-struct netlink *netlink_open(void);	    /* returns NULL and sets errno on failure */
-struct netlink *netlink_open_xfrm(void);    /* opens NETLINK_XFRM, for ipsec.h */
-struct netlink *netlink_open_generic(void); /* opens NETLINK_GENERIC, for xdp_features.h */
+struct netlink *netlink_open(void);	      /* returns NULL and sets errno on failure */
+struct netlink *netlink_open_xfrm(void);      /* opens NETLINK_XFRM, for ipsec.h */
+struct netlink *netlink_open_generic(void);   /* opens NETLINK_GENERIC, for xdp_features.h */
+struct netlink *netlink_open_sock_diag(void); /* opens NETLINK_SOCK_DIAG, for xsk_owners.h */
 /* Opens NETLINK_NETFILTER, for conntrack.h and nft_hooks.h. */
 struct netlink *netlink_open_netfilter(void);
 void netlink_close(struct netlink *nl); /* does nothing if nl is NULL */

@@ -12,14 +12,14 @@
 
 #include "io/kernel_constants.h"
 #include "io/netlink_private.h"
+#include "util/fault.h"
 
 struct search {
 	const char *nic;
 	struct nft_hooks found;
 };
 
-/* Joins both names. The kernel allows any byte in them, but JSON and terminals do not, so all bytes
- * except printable ASCII become '?'. */
+/* Joins both names, in which the kernel allows any byte. */
 static void keep_name(char name[static NFT_HOOK_NAME_LEN], const struct nlattr *table,
 		      const struct nlattr *chain)
 {
@@ -30,9 +30,7 @@ static void keep_name(char name[static NFT_HOOK_NAME_LEN], const struct nlattr *
 	netlink_copy_text(left, sizeof(left), table);
 	netlink_copy_text(right, sizeof(right), chain);
 	snprintf(name, NFT_HOOK_NAME_LEN, "%s %s", left, right);
-	for (char *c = name; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	fault_printable(name);
 }
 
 /* Returns true if @device names @nic, or is a prefix of its name. */

@@ -79,26 +79,36 @@ out:
 	return err;
 }
 
-/* If the message is about a tx queue, raises *@ctx to the id of the queue plus one. */
+struct queue_walk {
+	uint32_t senders; /* the id of the last tx queue, plus one */
+	xdp_features_fn fn;
+	void *ctx;
+};
+
+/* Counts the queue if it is a tx queue. If it is an rx queue with an AF_XDP socket, calls fn. */
 static int take_queue(const struct nlmsghdr *nlh, void *ctx)
 {
 	const size_t header = sizeof(struct genlmsghdr);
 	const struct nlattr *id = netlink_attr(nlh, header, NETDEV_A_QUEUE_ID, 4);
 	const struct nlattr *type = netlink_attr(nlh, header, NETDEV_A_QUEUE_TYPE, 4);
-	uint32_t *count = ctx;
+	struct queue_walk *walk = ctx;
+	uint32_t number;
 
 	if (!id || !type)
 		return -EBADMSG;
-	if (mnl_attr_get_u32(type) == NETDEV_QUEUE_TYPE_TX && mnl_attr_get_u32(id) >= *count)
-		*count = mnl_attr_get_u32(id) + 1;
+	number = mnl_attr_get_u32(id);
+	if (mnl_attr_get_u32(type) == NETDEV_QUEUE_TYPE_TX && number >= walk->senders)
+		walk->senders = number + 1;
+	if (mnl_attr_get_u32(type) == NETDEV_QUEUE_TYPE_RX && walk->fn &&
+	    netlink_attr(nlh, header, NETDEV_A_QUEUE_XSK, 0))
+		walk->fn(walk->ctx, number);
 	return 0;
 }
 
-int xdp_features_senders(uint32_t ifindex, uint32_t *count)
+static int walk_queues(uint32_t ifindex, struct queue_walk *walk)
 {
 	struct netlink *nl = netlink_open_generic();
 	struct nlmsghdr *nlh;
-	uint32_t found = 0;
 	uint16_t family = 0;
 	int err = nl ? find_family(nl, &family) : -errno;
 
@@ -106,12 +116,27 @@ int xdp_features_senders(uint32_t ifindex, uint32_t *count)
 		goto out;
 	nlh = begin(nl, family, NLM_F_DUMP, NETDEV_CMD_QUEUE_GET, NETDEV_FAMILY_VERSION);
 	mnl_attr_put_u32(nlh, NETDEV_A_QUEUE_IFINDEX, ifindex);
-	err = netlink_dump(nl, nlh, take_queue, &found, NULL);
-	if (!err && !found)
-		err = -ENETDOWN;
-	if (!err)
-		*count = found;
+	err = netlink_dump(nl, nlh, take_queue, walk, NULL);
 out:
 	netlink_close(nl);
 	return err;
+}
+
+int xdp_features_senders(uint32_t ifindex, uint32_t *count)
+{
+	struct queue_walk walk = { .senders = 0 };
+	int err = walk_queues(ifindex, &walk);
+
+	if (!err && !walk.senders)
+		err = -ENETDOWN;
+	if (!err)
+		*count = walk.senders;
+	return err;
+}
+
+int xdp_features_xsk_queues(uint32_t ifindex, xdp_features_fn fn, void *ctx)
+{
+	struct queue_walk walk = { .fn = fn, .ctx = ctx };
+
+	return walk_queues(ifindex, &walk);
 }

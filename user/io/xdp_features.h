@@ -23,4 +23,9 @@ int xdp_features_read(uint32_t ifindex, struct xdp_features *out);
  * link is down), -ENODEV, or another -errno. */
 int xdp_features_senders(uint32_t ifindex, uint32_t *count);
 
+/* Calls @fn for each rx queue of the link @ifindex that has an AF_XDP socket, perhaps more than
+ * once. Calls nothing before Linux 6.15, and while the link is down. Returns 0 or -errno. */
+typedef void (*xdp_features_fn)(void *ctx, uint32_t queue);
+int xdp_features_xsk_queues(uint32_t ifindex, xdp_features_fn fn, void *ctx);
+
 #endif

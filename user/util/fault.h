@@ -32,6 +32,15 @@ static inline __attribute__((format(printf, 3, 4))) int fault(struct fault *f, i
 	return err;
 }
 
+/* Replaces all bytes of @text except printable ASCII by '?'. For a name that somebody else has
+ * chosen, because JSON and terminals do not accept any byte. */
+static inline void fault_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 /* Returns the remedy for the errno @number of a failed file access, as the end of a sentence, or ""
  * if there is no general remedy. */
 static inline const char *fault_remedy(int number)
