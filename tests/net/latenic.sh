@@ -46,5 +46,15 @@ is "show still reports the other NIC as missing" "$(show a "$A" .path.why)" \
 	"eth7: there is no such interface yet"
 down a "$A"
 down b "$B"
+
+# With the UDP sockets for both directions a NIC that appears changes nothing.
+ok "--rx udp --tx udp: attach succeeds" in_ns a "$WGXDP" attach eth8 "$path" --late-nic \
+	--rx udp --tx udp
+in_ns a ip link add eth8 type veth peer name eth9
+found() { [[ $(show a "$A" .path.why) != *"no such interface"* ]]; }
+ok "--rx udp --tx udp: the daemon finds the NIC" wait_for 5 found
+is "--rx udp --tx udp: the log does not say that AF_XDP uses the NIC" \
+	"$(in_ns a "$WGXDP" logs "$A" | grep -c -e "AF_XDP uses")" 0
+down a "$A"
 clean "nothing is left" a "$A"
 done_testing

@@ -4,7 +4,7 @@
  *
  *   connect ─▶ open ─▶ line, line, ... ─▶ replies are sent as the client reads them ─▶ close
  *
- * o client can block the thread: sockets are non-blocking, the length of a line is limited, and
+ * No client can block the thread: sockets are non-blocking, the length of a line is limited, and
  * while a client does not read its answers, no further line of this client is read. A long answer
  * is made in pieces as the client reads them. In a turn of the loop, the server spends at most
  * twice PASS_TURN_NS on each client.

@@ -314,7 +314,7 @@ int dataplane_set_port(struct dataplane *d, uint16_t port)
 	if (!err)
 		err = workers_start(&d->workers);
 	if (err) {
-		log_error("cannot use the new port %u: %s", port, strerror(-err));
+		log_error("cannot use the new port %u: %s", d->chosen_port, strerror(-err));
 		d->config.ops->failed(d->config.ctx);
 	}
 	return err;

@@ -165,13 +165,23 @@ int paths_give_ports(const struct paths *p, struct workers *workers)
 	return err;
 }
 
+/* Opens the NIC and logs which path it takes. With `--rx udp --tx udp`, for example, no AF_XDP
+ * socket is opened, and nothing has changed. */
+static void open_nic(struct paths *p, struct nic *nic)
+{
+	struct fault f;
+
+	if (nics_open(&p->env, nic, &f))
+		log_nic(nic);
+	else if (nic->queue_count)
+		log_info("%s: AF_XDP uses this NIC now", nic->name);
+}
+
 /* Looks at one NIC and handles its change, if any. Returns true if the NIC has changed. While the
  * workers are stopped, packets wait in the UDP sockets, because the XDP program finds no fresh
  * heartbeat and passes the packets. */
 static bool follow_nic(struct paths *p, struct nic *nic, struct workers *workers)
 {
-	struct fault f;
-
 	switch (nics_look(&p->env, nic)) {
 	case NICS_LOST:
 		workers_stop(workers);
@@ -179,10 +189,7 @@ static bool follow_nic(struct paths *p, struct nic *nic, struct workers *workers
 		log_nic(nic);
 		return true;
 	case NICS_READY:
-		if (nics_open(&p->env, nic, &f))
-			log_nic(nic);
-		else
-			log_info("%s: AF_XDP uses this NIC now", nic->name);
+		open_nic(p, nic);
 		return true;
 	default:
 		return false;
@@ -243,17 +250,10 @@ static bool add_wanted(struct paths *p, const struct nic_choice *wanted, unsigne
 	bool changed = false;
 
 	for (unsigned i = 0; i < count && p->nic_count < OPTIONS_NICS_MAX; i++) {
-		struct nic *nic = &p->nics[p->nic_count];
-		struct fault f;
-
 		if (nic_choice_has(&known, wanted->nics[i].name))
 			continue;
-		*nic = wanted->nics[i];
-		p->nic_count++;
-		if (nics_open(&p->env, nic, &f))
-			log_nic(nic);
-		else
-			log_info("%s: AF_XDP uses this NIC now", nic->name);
+		p->nics[p->nic_count] = wanted->nics[i];
+		open_nic(p, &p->nics[p->nic_count++]);
 		changed = true;
 	}
 	return changed;

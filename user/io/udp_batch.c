@@ -279,13 +279,12 @@ static void add_segment_size(struct msghdr *m, uint16_t size, union udp_control 
 
 /* Sends one frame as one message. Sets *@plain to whether the kernel accepted the frame without
  * udp_resend(). Returns 0 or -errno. */
-static int send_frame(struct udp *u, int fd, const struct tx_frame *f, bool *plain)
+static int send_frame(int fd, const struct tx_frame *f, bool *plain)
 {
 	struct iovec iov = { f->payload, f->len };
 	union udp_control control;
 	struct msghdr m;
 
-	(void)u;
 	udp_address_msg(&m, &f->encap->endpoint, f->tclass, &iov, &control);
 	*plain = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 	return *plain ? 0 : udp_resend(fd, &m, -errno);
@@ -310,7 +309,7 @@ static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
 		struct tx_frame *f = u->queued[i];
 		bool plain;
 
-		if (send_frame(u, fd, f, &plain)) {
+		if (send_frame(fd, f, &plain)) {
 			f->len = 0;
 			continue;
 		}
