@@ -7,7 +7,7 @@
 #include "cli/ctlclient.h"
 #include "conf/conf.h"
 
-static char *const *options_end; /* the first argument behind "--"; NULL = there is no "--" */
+static char *const *options_end; /* the first argument after "--"; NULL = there is no "--" */
 
 void cli_end_options(int *argc, char **argv)
 {

@@ -35,13 +35,13 @@ int pubkey_main(int argc, char **argv);
 /* `wgxdp [-f|--foreground] IFACE`, in iface.c. argv begins with the program's name. */
 int iface_main(int argc, char **argv);
 
-/* Removes the first "--" from the @*argc words at @argv. The arguments behind it are no options,
+/* Removes the first "--" from the *@argc words at @argv. The arguments after "--" are not options,
  * even if they begin with "-". */
 void cli_end_options(int *argc, char **argv);
 /* Returns true if the argument *@arg, a word of the same argv, is an option. */
 bool cli_is_option(char *const *arg);
-/* The end of an error about the option @arg: how to write an interface of this name. "" if @arg is
- * no such name. */
+/* Returns the end of an error about the option @arg, which says how to write an interface of this
+ * name; "" if @arg is NULL or does not look like such a name. */
 const char *cli_dash_hint(const char *arg);
 /* Prints how the verb is used, with the hint for @arg, which may be NULL. Returns CLI_USAGE. */
 int cli_usage(const char *usage, const char *arg);
@@ -75,8 +75,8 @@ int options_set_nics(struct options *o, const char *list, struct fault *f);
  * for `wgxdp attach`. Returns 0, or CLI_USAGE with @f filled in. */
 int options_read_nics(struct options *o, struct fault *f);
 
-/* Sets the options of attach that the environment variable WGXDP_OPTIONS has, separated by blanks.
- * Returns 0, or CLI_USAGE with @f filled in. */
+/* Sets the options of attach that are in the environment variable WGXDP_OPTIONS, separated by
+ * blanks. Returns 0, or CLI_USAGE with @f filled in. */
 int options_read_variable(struct options *o, struct fault *f);
 
 /* Prints the list of options for `wgxdp --help`. */

@@ -64,7 +64,7 @@ static json_t *bypassed(const struct nic_facts *f)
 	append(list, f->bypassed.egress);
 	append(list, f->bypassed.ingress);
 	append(list, f->ipsec == NIC_YES ? "IPsec policies" : "");
-	/* The first text may already name this chain. */
+	/* bypassed.egress may already name this chain. */
 	if (*f->hooks.route && !strstr(f->bypassed.egress, "nftables chain"))
 		json_array_append_new(list, json_sprintf("routing by the nf_tables chain %s",
 							 f->hooks.route));

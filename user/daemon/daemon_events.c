@@ -146,7 +146,8 @@ static void warn(void *ctx, const char *sentence)
 }
 
 /* Sends a sentence that was logged as information to the command that waits. In the foreground both
- * the log and the command write to standard error, so the log is enough if it shows information. */
+ * the log and the command write to standard error, so the log is enough if its level is INFO or
+ * higher. */
 static void say(void *ctx, const char *sentence)
 {
 	const struct daemon *d = ctx;
