@@ -137,7 +137,8 @@ static void incomplete(void **state)
 	old.peers[0].incomplete = true;
 	assert_int_equal(conf_diff(&d, &old, &new, digest_key), 0);
 	describe(got, sizeof(got), &d, &old, &new);
-	assert_string_equal(got, "add A allow A 10.0.0.1/32 ");
+	assert_string_equal(got, "add A psk A name A endpoint A begin A allow A 10.0.0.1/32 end A "
+				 "keepalive A ");
 	assert_true(d.host);
 	conf_diff_done(&d);
 	conf_done(&old);
@@ -155,9 +156,10 @@ static void exactly(void **state)
 	read_conf(&new, IF PEER A "AllowedIPs=10.0.0.1\n");
 	assert_int_equal(conf_diff_exact(&d, &old, &new), 0);
 	describe(got, sizeof(got), &d, &old, &new);
-	assert_string_equal(got,
-			    "key port mark add A psk A name A begin A allow A 10.0.0.1/32 end A "
-			    "keepalive A ");
+	assert_string_equal(
+		got,
+		"key port mark add A psk A name A endpoint A begin A allow A 10.0.0.1/32 end A "
+		"keepalive A ");
 	assert_true(d.exact);
 	assert_true(d.removes_all);
 	assert_true(conf_diff_has(&d, &new, new.peers[0].public_key));

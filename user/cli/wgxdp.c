@@ -48,7 +48,7 @@ static int serve_interface(int argc, char **argv)
 	if (cli_is_option(&argv[1]))
 		return cli_fail(CLI_USAGE, "%s: there is no such option; see wgxdp --help%s", first,
 				cli_dash_hint(first));
-	code = verbs_refuse(first, argc > 2 && argv[2][0] != '-');
+	code = verbs_refuse(first, argc > 2 && !cli_is_option(&argv[2]));
 	return code ? code : iface_main(argc, argv);
 }
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "conf/conf_private.h"
-#include "conf/keytext.h"
 #include "crypto/wipe.h"
 
 /* A node of the tree that finds a peer by its public key. */
@@ -131,7 +130,7 @@ static int drop_block(struct conf_parser *p)
 
 int conf_end_block(struct conf_parser *p)
 {
-	char text[KEYTEXT_BASE64_LEN + 1], sentence[128];
+	char sentence[128];
 	struct conf_peer *peer;
 	uint32_t number = 0;
 	bool found = false;
@@ -149,12 +148,11 @@ int conf_end_block(struct conf_parser *p)
 		*peer = p->block;
 		p->block.host = p->block.port = NULL;
 	} else {
-		keytext_to_base64(text, peer->public_key);
 		snprintf(sentence, sizeof(sentence),
 			 "line %u already begins a block of this peer; this block overrides its "
 			 "values and replaces its allowed IPs",
 			 peer->line);
-		conf_warn(p, (struct conf_place){ p->block.line, 1 }, text, sentence);
+		conf_warn(p, (struct conf_place){ p->block.line, 1 }, "[Peer]", sentence);
 		merge_block(p, peer);
 		if (!p->incremental)
 			replace_steps(p, number);

@@ -175,6 +175,26 @@ static int add_peer(struct conf_diff *d, uint32_t peer, const struct conf_peer *
 	return err;
 }
 
+/* Adds changes that give the peer exactly the settings of the new file, whatever the device has. */
+static int set_exactly(struct conf_diff *d, uint32_t peer, const struct conf_peer *p)
+{
+	int err = add(d, CONF_CHANGE_ADD, peer, 0);
+
+	if (!err)
+		err = add(d, CONF_CHANGE_PSK, peer, 0);
+	if (!err)
+		err = add(d, CONF_CHANGE_NAME, peer, 0);
+	if (!err)
+		err = add(d, CONF_CHANGE_ENDPOINT, peer, 0);
+	if (!err)
+		err = add(d, CONF_CHANGE_REPLACE_BEGIN, peer, 0);
+	if (!err)
+		err = add_all(d, peer, p);
+	if (!err)
+		err = add(d, CONF_CHANGE_REPLACE_END, peer, 0);
+	return err ? err : add(d, CONF_CHANGE_KEEPALIVE, peer, 0);
+}
+
 static bool text_differs(const char *a, const char *b)
 {
 	return !a || !b ? a != b : strcmp(a, b) != 0;
@@ -232,9 +252,12 @@ static int compare_all(struct conf_diff *d, const struct conf *old, const struct
 			now[was] = i;
 		if (peer->own)
 			continue;
-		err = was == NONE || old->peers[was].own || old->peers[was].incomplete
-			      ? add_peer(d, i, peer)
-			      : change_peer(d, i, &old->peers[was], peer, key);
+		if (was == NONE || old->peers[was].own)
+			err = add_peer(d, i, peer);
+		else if (old->peers[was].incomplete)
+			err = set_exactly(d, i, peer);
+		else
+			err = change_peer(d, i, &old->peers[was], peer, key);
 	}
 	return err ? err : add_removals(d, old, new, now);
 }
@@ -318,25 +341,6 @@ int conf_diff(struct conf_diff *d, const struct conf *old, const struct conf *ne
 	out.host = host_differs(&out, old, new);
 	*d = out;
 	return 0;
-}
-
-static int set_exactly(struct conf_diff *d, uint32_t peer, const struct conf_peer *p)
-{
-	int err = add(d, CONF_CHANGE_ADD, peer, 0);
-
-	if (!err)
-		err = add(d, CONF_CHANGE_PSK, peer, 0);
-	if (!err)
-		err = add(d, CONF_CHANGE_NAME, peer, 0);
-	if (!err && p->host)
-		err = add(d, CONF_CHANGE_ENDPOINT, peer, 0);
-	if (!err)
-		err = add(d, CONF_CHANGE_REPLACE_BEGIN, peer, 0);
-	if (!err)
-		err = add_all(d, peer, p);
-	if (!err)
-		err = add(d, CONF_CHANGE_REPLACE_END, peer, 0);
-	return err ? err : add(d, CONF_CHANGE_KEEPALIVE, peer, 0);
 }
 
 int conf_diff_exact(struct conf_diff *d, const struct conf *old, const struct conf *new)

@@ -119,6 +119,7 @@ static int set_public_key(struct conf_parser *p, char *value)
 			  "this is the second one of this peer and replaces the first; if it "
 			  "belongs to another peer, add a line [Peer] above it");
 	p->has_key |= !err;
+	wipe(before, sizeof(before)); /* the file may hold a private key here by mistake */
 	return err;
 }
 

@@ -179,7 +179,7 @@ void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex)
 	if (ethtool_offloads(nic, states))
 		return;
 	/* Record the offloads in reverse order. Then undo_all(), which undoes the last change
-	 * first, switches on checksums before segmentation, as the kernel requires. */
+	 * first, switches them on in the order that the kernel requires (ethtool.h). */
 	for (int i = ETHTOOL_OFFLOADS - 1; i >= 0 && t->count < TUNING_MAX; i--) {
 		change.offload = (enum ethtool_offload)i;
 		if (states[i].on && !states[i].fixed && !is_recorded(t, &change))

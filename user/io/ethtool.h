@@ -23,14 +23,15 @@ struct ethtool_rings {
 	uint32_t rx_max, tx_max; /* the largest sizes that the driver accepts */
 };
 
-/* The offloads that matter for wgxdp, in the order in which `wgxdp probe` prints them. */
+/* The offloads that matter for wgxdp, in the order in which `wgxdp probe` prints them and in which
+ * they can be switched on: the kernel refuses rx-gro-hw without rx-checksum. */
 #define FOREACH_OFFLOAD(X)                                                                         \
+	X(RX_CHECKSUM, "rx-checksum")                                                              \
 	X(GRO, "rx-gro")                                                                           \
 	X(LRO, "rx-lro")                                                                           \
 	X(GRO_HW, "rx-gro-hw")                                                                     \
 	X(GRO_LIST, "rx-gro-list")                                                                 \
 	X(UDP_GRO_FORWARDING, "rx-udp-gro-forwarding")                                             \
-	X(RX_CHECKSUM, "rx-checksum")                                                              \
 	X(TX_CHECKSUM, "tx-checksum-ip-generic")                                                   \
 	X(TX_CHECKSUM_V4, "tx-checksum-ipv4")                                                      \
 	X(UDP_SEGMENTATION, "tx-udp-segmentation")
