@@ -29,7 +29,7 @@
 
 #include <linux/types.h>
 
-#define LISTEN_MAX (1U << 16) /* a Kubernetes node has thousands of local addresses */
+#define LISTEN_MAX (1U << 16) /* local addresses; a Kubernetes node has thousands */
 #define NICS_MAX 16	      /* NICs of one tunnel interface */
 #define NIC_QUEUES_MAX 64     /* per NIC; frames of queues 64 and above go to the UDP socket */
 #define WORKERS_MAX 64	      /* per tunnel interface, which has one queue for each worker */

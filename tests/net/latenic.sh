@@ -47,7 +47,7 @@ is "show still reports the other NIC as missing" "$(show a "$A" .path.why)" \
 down a "$A"
 down b "$B"
 
-# With the UDP sockets for both directions a NIC that appears changes nothing.
+# If both directions use the UDP sockets, a NIC that appears changes no path.
 ok "--rx udp --tx udp: attach succeeds" in_ns a "$WGXDP" attach eth8 "$path" --late-nic \
 	--rx udp --tx udp
 in_ns a ip link add eth8 type veth peer name eth9

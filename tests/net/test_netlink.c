@@ -332,7 +332,7 @@ static void test_route_errors(void **state)
 	} cases[] = {
 		/*  0: no route */ { "198.18.0.1", NULL, -ENETUNREACH },
 		/*  1 */ { "2001:db8:ffff::1", NULL, -ENETUNREACH },
-		/*  2 */ { "198.51.100.1", NULL, -EHOSTUNREACH },
+		/*  2: unreachable */ { "198.51.100.1", NULL, -EHOSTUNREACH },
 		/*  3 */ { "2001:db8:a::1", NULL, -EHOSTUNREACH },
 		/*  4: blackholes */ { "198.51.100.65", NULL, -ENETUNREACH },
 		/*  5 */ { "2001:db8:b::1", NULL, -ENETUNREACH },

@@ -220,7 +220,7 @@ static int change_peer(struct conf_diff *d, uint32_t peer, const struct conf_pee
 	return err;
 }
 
-/* Adds the removal of each peer and prefix that is in the old config but not in the new one.
+/* Adds the removals of prefixes that a peer has lost, and of peers that @new does not have.
  * @now[i] is the index in @new of the i-th old peer, or NONE. */
 static int add_removals(struct conf_diff *d, const struct conf *old, const struct conf *new,
 			const uint32_t *now)

@@ -56,8 +56,8 @@ void conf_forget_secrets(struct conf *c, const uint8_t key[static CONF_DIGEST_KE
 
 /* Finds the changes from @old, whose secrets are digests, to @new, whose secrets are plain. A
  * PrivateKey that is missing in @new causes no change. A peer that is marked incomplete in @old
- * gets all its settings again, because what the device has is unknown. Returns 0 with *@d filled in; the
- * caller releases it with conf_diff_done(). Or returns -ENOMEM. */
+ * gets all its settings again, because what the device has is unknown. Returns 0 with *@d filled
+ * in; the caller releases it with conf_diff_done(). Or returns -ENOMEM. */
 int conf_diff(struct conf_diff *d, const struct conf *old, const struct conf *new,
 	      const uint8_t key[static CONF_DIGEST_KEY_LEN]);
 

@@ -66,7 +66,7 @@ int conf_interface(const char *arg, char interface[static IFNAME_MAX + 1], struc
 			     "it names the interface",
 			     arg);
 	if (len > NAME_MAX)
-		return fault(f, -ENAMETOOLONG, "%.64s...: this name is too long for a file", base);
+		return fault(f, -ENAMETOOLONG, "%.64s...: this file name is too long", base);
 	memcpy(name, base, len);
 	name[len] = '\0';
 	err = conf_check_interface(name, f);

@@ -108,7 +108,7 @@ static void warn_overlap(struct conf_parser *p, const struct settle_step *net,
  * route, which is meant to contain everything. @sorted has the @n steps with kept = true. */
 static void find_overlaps(struct conf_parser *p, struct settle_step **sorted, size_t n)
 {
-	struct settle_step *nets[130]; /* each contains the next; at most 129, of /0 to /128 */
+	struct settle_step *nets[130]; /* each contains the next, so at most 129 are used */
 	bool told[130];
 	size_t depth = 0;
 

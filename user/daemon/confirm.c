@@ -14,7 +14,7 @@ static void on_deadline(void *ctx, uint64_t now_ns)
 		c->ops->end(c->ctx);
 		return;
 	}
-	log_error("the tunnel was not confirmed in time; everything is undone");
+	log_error("the tunnel was not confirmed in time; undoing everything");
 	c->state = CONFIRM_EXPIRED;
 	c->deadline_ns = now_ns + CONFIRM_GRACE_NS;
 	loop_timer_arm(&c->timer, c->deadline_ns);

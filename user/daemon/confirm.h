@@ -24,7 +24,7 @@ enum confirm_state { CONFIRM_OFF, CONFIRM_PENDING, CONFIRM_EXPIRED };
 struct confirm_ops {
 	/* The tunnel was confirmed (@stays) or the time has expired. */
 	void (*decided)(void *ctx, bool stays);
-	/* The time has expired, but no process has detached the tunnel, so the daemon must end. */
+	/* No process has detached the tunnel after its time expired, so the daemon must end. */
 	void (*end)(void *ctx);
 };
 

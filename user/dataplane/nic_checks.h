@@ -21,7 +21,7 @@ enum nics_obstacle {
 	NICS_REFUSED, /* the driver refused XDP; another MTU, other queues or offloads may help */
 };
 
-/* What AF_XDP bypasses on a NIC: packet filters, qdiscs, nftables chains of the NIC, and netfilter
+/* What AF_XDP bypasses on a NIC: tc filters, qdiscs, nftables chains of the NIC, and netfilter
  * rules that may mark outgoing packets; "" = none. */
 struct nic_bypassed {
 	char egress[32 + NFT_HOOK_NAME_LEN]; /* if not "", --tx auto uses the UDP sockets */
@@ -44,7 +44,7 @@ bool nic_checks_prefers_udp(const struct options *options, const struct netlink_
 int nic_checks_xdp(struct netlink *nl, const struct options *options,
 		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f);
 
-/* Finds the packet filters, qdiscs and nftables chains on the link @ifindex, which is named @name,
+/* Finds the tc filters, qdiscs and nftables chains on the link @ifindex, which is named @name,
  * and the netfilter rules that may mark packets of this host. Leaves filters of wgxdp out.
  * @netfilter is a socket of netlink_open_netfilter(), or NULL to leave nftables out. */
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,

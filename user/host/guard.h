@@ -53,7 +53,7 @@ struct guard {
 	bool v4, v6;
 };
 
-/* The settings that the tables protect. All pointers are borrowed. */
+/* What the tables are made from. All pointers are borrowed. */
 struct guard_target {
 	const char *interface;
 	uint32_t tunnel; /* ifindex of the interface */

@@ -42,7 +42,7 @@ struct sequence {
 
 /* A call of host_apply() that has not ended yet. */
 struct request {
-	const struct conf *conf; /* NULL = there is none */
+	const struct conf *conf; /* NULL = no request */
 	host_applied_fn applied;
 	void *ctx;
 	int err; /* why the settings of @conf could not be made */

@@ -241,9 +241,9 @@ static bool forwards(const char *family, const char *nic)
 	return file_switched_on(path, false);
 }
 
-/* Returns true if LRO must stay off: the link is below a bridge, or the link or a bond above it
- * forwards packets, and packets that LRO has merged cannot be forwarded. Forwarding may have been
- * switched on, for example by a PostUp hook, after the driver or wgxdp switched LRO off. */
+/* Returns true if LRO must stay off, because merged packets cannot be forwarded: the link is below
+ * a bridge, or the link or a bond above it forwards packets. Forwarding may have been switched on,
+ * for example by a PostUp hook, after the driver or wgxdp switched LRO off. */
 static bool must_not_merge(struct netlink *nl, const struct netlink_link *link)
 {
 	struct netlink_link at = *link;

@@ -8,7 +8,7 @@
  *   gro_add ─▶ groups:    A1─A2─A3   B1─B2   C          in the order of their first packets
  *   gro_build ─▶ iovec:   | vnet | headers of A1, adapted | payload A1 | payload A2 | payload A3 |
  *
- * Packets join a group only if segmenting the merged packet would restore each of them bit by bit.
+ * Packets join a group only if segmenting the merged packet would restore each of them exactly.
  * The one exception is the IPv4 ID of packets with DF, which has no meaning (RFC 6864). So the
  * packets of a group have the same peer, addresses, ports, TOS, TTL, TCP acknowledgement number,
  * window and options. Their TCP flags are ACK, or ACK and PSH. Their payloads are adjacent and have

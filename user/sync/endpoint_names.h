@@ -10,7 +10,7 @@
  *                                          usable address; and when a handshake has had no
  *                                          answer for 10 s
  *
- * An answer replaces the endpoint of a peer only if all of these conditions hold:
+ * Normally an answer replaces the endpoint of a peer only if all of these conditions hold:
  *   - The lookup of the endpoint's address family was answered, and the endpoint is not in the
  *     answer: its address is missing, or its port is not the port of the name. So an answer that
  *     only lists the addresses in another order changes nothing.
@@ -19,10 +19,10 @@
  *   - The endpoint came from the name, or the peer has roamed to it and it seems stale: since the
  *     peer's last packet, an answer contained none of the addresses of the previous answer (the
  *     peer has a new address), or a handshake has had no answer for 10 s.
- * A peer that has no endpoint, or whose name was set by a reload, gets an address of the first
- * answer immediately. An answer that arrives within the 15 s is kept, and is checked again after
- * the 15 s. If the endpoint is in the answer but seems dead, the next address of the answer is
- * tried.
+ * An answer that arrives within the 15 s is kept, and is checked again after the 15 s. There are
+ * two exceptions. A peer that has no endpoint, or whose name was set by a reload, gets an address
+ * of the first answer immediately. If the endpoint is in the answer but seems dead, the next
+ * address of the answer is tried.
  *
  * Control thread. All times are CLOCK_BOOTTIME in ns.
  */

@@ -36,7 +36,7 @@ void job_done(struct job *j);
  * be created, calls @run before returning. */
 void job_start(struct job *j, void (*run)(void *ctx), void *ctx);
 
-/* Waits until the running job has ended, and calls ended() now. Does nothing if no job runs. */
+/* Waits for the end of the running job, and calls ended() itself. Does nothing if no job runs. */
 void job_wait(struct job *j);
 
 #endif

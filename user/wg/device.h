@@ -177,8 +177,8 @@ struct device_place {
 struct peer *device_peer_next(const struct device *d, struct device_place *at);
 
 /* Adds a peer at the end of the list. The device owns the peer. Returns 0 and sets *@peer, or
- * returns -EEXIST, -EADDRINUSE if @public is our own key (the kernel's WireGuard ignores such a
- * peer, and callers must ignore it as well), -ENOSPC at PEERS_MAX, -ENOMEM, or the error of
+ * returns -EADDRINUSE if @public is our own key (the kernel's WireGuard ignores such a peer, and
+ * callers must ignore it as well), -EEXIST, -ENOSPC at PEERS_MAX, -ENOMEM, or the error of
  * mirror->peer_begin. */
 int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 		    struct peer **peer);
