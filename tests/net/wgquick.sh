@@ -40,7 +40,10 @@ ok "the route is set" eval "in_ns a ip route get 10.98.1.1 | grep -q 'dev $A'"
 is "the peer is set" "$(in_ns a wg show "$A" endpoints)" "$(pub b)"$'\t'192.0.2.2:51822
 ok "IPv4 pings are answered" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
 ok "IPv6 pings are answered" in_ns a ping -q -c 3 -i 0.1 -W 5 fd99::2
-is "the path is UDP, because no default route names a NIC" "$(show a "$A" .path.rx)" udp
+# The daemon began without a NIC, because there is no default route and wg had not set the peer yet.
+ok "the path becomes XDP, because the route to the endpoint names a NIC" wait_for 10 eval \
+	"[[ \$(show a '$A' .path.rx) == xdp ]]"
+ok "pings are answered by XDP" in_ns a ping -q -c 3 -i 0.1 -W 5 10.99.0.2
 refuses "detach refuses an interface of wg-quick" 1 "wg-quick down" in_ns a "$WGXDP" detach "$A"
 ok "the interface still exists" in_ns a wg show "$A"
 ok "wg-quick strip succeeds" quick strip
