@@ -82,6 +82,8 @@ for options in "--colour" "--rx pigeon" "--workers" "eth0" "--confirm 5" "--chai
 	wrong "WGXDP_OPTIONS=$options" 2 "WGXDP_OPTIONS: ${options%%[ =]*}" \
 		in_ns a env WGXDP_OPTIONS=" $options" "$WGXDP" "$A"
 done
+wrong "WGXDP_OPTIONS=-c, which is no name of an interface" 2 "-c: .*see wgxdp --help\$" \
+	in_ns a env WGXDP_OPTIONS=-c "$WGXDP" "$A"
 wrong "WGXDP_OPTIONS that is too long" 2 "WGXDP_OPTIONS: .*fewer than 1024" \
 	in_ns a env WGXDP_OPTIONS="$(printf '%1024s' x)" "$WGXDP" "$A"
 wrong "a NIC that does not exist" 1 'nosuch0' attach nosuch0 "$GOOD"

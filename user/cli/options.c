@@ -254,7 +254,7 @@ static const struct option_kind *find(const char *arg, size_t len)
 	return NULL;
 }
 
-static int unknown_option(const char *arg, size_t len, struct fault *f)
+static int unknown_option(const char *arg, size_t len, const char *hint, struct fault *f)
 {
 	char name[32];
 	const char *meant;
@@ -264,21 +264,22 @@ static int unknown_option(const char *arg, size_t len, struct fault *f)
 	if (meant && strlen(meant) > 2)
 		return fault(f, CLI_USAGE, "%s: there is no such option; did you mean %s?", arg,
 			     meant);
-	return fault(f, CLI_USAGE, "%s: there is no such option; see wgxdp --help%s", arg,
-		     cli_dash_hint(arg));
+	return fault(f, CLI_USAGE, "%s: there is no such option; see wgxdp --help%s", arg, hint);
 }
 
-/* Parses the option argv[*@i]. If its value is the next argument, moves *@i to that argument.
+/* Parses the option argv[*@i]. If its value is the next argument, moves *@i to that argument. If
+ * there is no such option, @hint ends the error.
  * getopt_long(3) is not used, because it accepts abbreviated names, which a new option could make
  * ambiguous. */
-static int parse_option(struct options *o, int argc, char **argv, int *i, struct fault *f)
+static int parse_option(struct options *o, int argc, char **argv, int *i, const char *hint,
+			struct fault *f)
 {
 	const char *arg = argv[*i], *value = strchr(arg, '=');
 	size_t len = value ? (size_t)(value - arg) : strlen(arg);
 	const struct option_kind *kind = find(arg, len);
 
 	if (!kind)
-		return unknown_option(arg, len, f);
+		return unknown_option(arg, len, hint, f);
 	if (value && !kind->value)
 		return fault(f, CLI_USAGE, "%s: %s takes no value", arg, kind->name);
 	if (value)
@@ -362,7 +363,7 @@ int options_read_variable(struct options *o, struct fault *f)
 		words[count++] = word;
 	for (int i = 0; i < count && !err; i++)
 		err = words[i][0] == '-'
-			      ? parse_option(o, count, words, &i, &why)
+			      ? parse_option(o, count, words, &i, "", &why)
 			      : fault(&why, CLI_USAGE, "%s: this is not an option", words[i]);
 	if (!err && o->conf.confirm_s)
 		err = fault(&why, CLI_USAGE, "--confirm: only attach has this option");
@@ -387,7 +388,7 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 
 	for (int i = 1; i < argc && !err; i++) {
 		if (cli_is_option(&argv[i]))
-			err = parse_option(o, argc, argv, &i, f);
+			err = parse_option(o, argc, argv, &i, cli_dash_hint(argv[i]), f);
 		else if (n < 2)
 			words[n++] = argv[i];
 		else
