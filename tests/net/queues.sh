@@ -102,6 +102,8 @@ is_silent() { [ "$(show a "$A" .path.why)" = null ]; }
 in_ns a tc qdisc add dev eth0 clsact
 filter add egress u32 match u32 0 0 flowid 1:1
 ok "with a filter at egress, data is sent by the UDP sockets" wait_for 5 is_sent_by udp
+ok "the log says why" wait_for 5 eval \
+	"in_ns a '$WGXDP' logs '$A' | grep -q 'info: .*would bypass the tc egress filters'"
 ok "show says why" wait_for 5 names "bypass the tc egress filters that are configured"
 filter del egress
 ok "without the filter, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp

@@ -165,16 +165,15 @@ int paths_give_ports(const struct paths *p, struct workers *workers)
 	return err;
 }
 
-/* Opens the NIC and logs which path it takes. With `--rx udp --tx udp`, for example, no AF_XDP
- * socket is opened, and nothing has changed. */
+/* Opens the NIC and logs which path it takes, and why. With `--rx udp --tx udp`, for example, no
+ * AF_XDP socket is opened, and nothing has changed. */
 static void open_nic(struct paths *p, struct nic *nic)
 {
 	struct fault f;
 
-	if (nics_open(&p->env, nic, &f))
-		log_nic(nic);
-	else if (nic->queue_count)
+	if (!nics_open(&p->env, nic, &f) && nic->queue_count)
 		log_info("%s: AF_XDP uses this NIC now", nic->name);
+	log_nic(nic);
 }
 
 /* Looks at one NIC and handles its change, if any. Returns true if the NIC has changed. While the
