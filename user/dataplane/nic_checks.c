@@ -69,11 +69,11 @@ struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netf
 					uint32_t ifindex, const char *name)
 {
 	char kind[NETLINK_QDISC_LEN];
-	struct nic_bypassed b = { "", "" };
+	struct nic_bypassed b = { .unsure = false };
 	struct nft_hooks hooks = { .route = "" };
 
 	if (netfilter)
-		(void)nft_hooks_read(netfilter, name, &hooks); /* an error leaves @hooks empty */
+		b.unsure = nft_hooks_read(netfilter, name, &hooks) != 0; /* then @hooks is empty */
 	if (netlink_root_qdisc(nl, ifindex, kind) == 1)
 		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", kind);
 	else if (tclink_has_others(ifindex, TCLINK_EGRESS))

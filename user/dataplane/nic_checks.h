@@ -26,6 +26,7 @@ enum nics_obstacle {
 struct nic_bypassed {
 	char egress[32 + NFT_HOOK_NAME_LEN]; /* if not "", --tx auto uses the UDP sockets */
 	char ingress[32 + NFT_HOOK_NAME_LEN];
+	bool unsure; /* nftables chains may be missing here, because they could not be read */
 };
 
 /* Returns true if an XDP program is to be attached for received data. */

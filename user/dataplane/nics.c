@@ -265,6 +265,15 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 	nic->queue_count = 0;
 }
 
+/* Returns true if @b requires other paths than nic->bypassed, which was found when the NIC was
+ * opened. If other programs change nftables all the time, the chains cannot be read for a while.
+ * This does not mean that the chains are gone. */
+static bool is_other_bypass(const struct nic *nic, const struct nic_bypassed *b)
+{
+	return !b->unsure &&
+	       (!*b->egress != !*nic->bypassed.egress || !*b->ingress != !*nic->bypassed.ingress);
+}
+
 /* Returns true if the NIC must be opened again: it has queues that we did not open, a larger MTU or
  * another bridge or bond above it; its driver has forgotten our program; or the first filter, qdisc
  * or chain that AF_XDP bypasses has appeared, or the last one is gone. */
@@ -277,7 +286,7 @@ static bool must_reopen(const struct nics_env *env, const struct nic *nic,
 	return is_program_forgotten(nic, link) || link->mtu > nic->mtu ||
 	       queues_of(nic) > nic->queue_count ||
 	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3 ||
-	       !*b.egress != !*nic->bypassed.egress || !*b.ingress != !*nic->bypassed.ingress;
+	       is_other_bypass(nic, &b);
 }
 
 void nics_leave(const struct nics_env *env, struct nic *nic)
