@@ -55,6 +55,14 @@ static const struct {
 	  "nic: old\n  driver: veth\n  mtu: 1500\n  xdp: unknown before Linux 6.3\n"
 	  "  queues: not reported by the driver\n  rings: not reported by the driver\n"
 	  "  auto: rx xdp, tx xdp\n" },
+	/* The kernel accepts almost any bytes in the name of a NIC. */
+	{ { .link = { .name = "e\xff\xc3\xa9", .mtu = 1500 }, .driver = "ice", .privileged = true,
+	    .ipsec = NIC_NO, .netfilter = NIC_NO },
+	  { .reason_count = 1, .reasons = { { NIC_BYPASSED, { "e\xff: so" } } }, .count = 1,
+	    .advice = { { .why = "e\xff", .command = "ethtool -L e\xff" } } },
+	  "nic: e???\n  driver: ice\n  mtu: 1500\n  xdp: unknown before Linux 6.3\n"
+	  "  queues: not reported by the driver\n  rings: not reported by the driver\n"
+	  "  auto: rx udp, tx udp\n  why: e?: so\n  advice: e?\n    ethtool -L e?\n" },
 };
 /* clang-format on */
 

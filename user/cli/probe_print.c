@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "util/json_text.h"
+
 /* To JSON -------------------------------------------------------------------------------------- */
 
 static json_t *text_or_null(const char *text)
 {
-	return *text ? json_string(text) : json_null();
+	return *text ? json_text(text) : json_null();
 }
 
 static json_t *answer(enum nic_answer a)
@@ -54,7 +56,7 @@ static json_t *offloads(const struct nic_facts *f)
 static void append(json_t *list, const char *text)
 {
 	if (*text)
-		json_array_append_new(list, json_string(text));
+		json_array_append_new(list, json_text(text));
 }
 
 static json_t *bypassed(const struct nic_facts *f)
@@ -99,8 +101,9 @@ static json_t *advice(const struct nic_judgement *j)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < j->count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "why", j->advice[i].why,
-						      "command", j->advice[i].command, "tune",
+		json_array_append_new(list, json_pack("{s:o, s:o, s:b}", "why",
+						      json_text(j->advice[i].why), "command",
+						      json_text(j->advice[i].command), "tune",
 						      j->advice[i].tunable));
 	return list;
 }
@@ -119,9 +122,9 @@ static json_t *why(const struct nic_judgement *j)
 
 json_t *probe_json(const struct nic_facts *f, const struct nic_judgement *j)
 {
-	return json_pack("{s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, "
+	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, "
 			 "s:s, s:o, s:o}",
-			 "nic", f->link.name, "driver", text_or_null(f->driver), "kind",
+			 "nic", json_text(f->link.name), "driver", text_or_null(f->driver), "kind",
 			 text_or_null(f->link.kind), "mtu", (json_int_t)f->link.mtu, "native_xdp",
 			 answer(f->native), "zero_copy", answer(f->zero_copy), "channels",
 			 channels(f), "rings", rings(f), "offloads", offloads(f), "xdp_program",

@@ -11,6 +11,7 @@
 #include "conf/keytext.h"
 #include "io/encap.h"
 #include "util/counter.h"
+#include "util/json_text.h"
 #include "util/log.h"
 #include "version.h"
 #include "wgxdp/control.h"
@@ -167,7 +168,7 @@ static json_t *describe_nics(const struct paths *p)
 	for (unsigned i = 0; i < p->nic_count; i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i ? "," : "",
 					p->nics[i].name);
-	return json_string(names);
+	return json_text(names);
 }
 
 static json_t *describe_mode(const struct paths *p)
@@ -212,14 +213,14 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 	struct dataplane_usage usage;
 
 	dataplane_usage(d, stats, &usage);
-	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:i, s:s, s:s?, s:s?, s:s?,"
+	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:o, s:b, s:i, s:s, s:o, s:s?, s:s?,"
 			 " s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:b, s:b, s:o, s:i}",
 			 "nic", describe_nics(p), "queues", (int)p->queue_count, "workers",
 			 (int)d->workers.count, "rx", usage.rx_xdp ? "xdp" : "udp", "tx",
 			 usage.tx_xdp ? "xdp" : "udp", "xdp_mode", describe_mode(p), "zero_copy",
 			 p->queue_count && p->zero_copy_count == p->queue_count, "zero_copy_queues",
 			 (int)p->zero_copy_count, "aead", aead_name(), "why",
-			 *usage.why ? usage.why : NULL, "pinned",
+			 *usage.why ? json_text(usage.why) : json_null(), "pinned",
 			 d->loader ? loader_pinned(d->loader) : NULL, "pinned_why",
 			 d->loader ? loader_unpinned_why(d->loader) : NULL, "rx_packets", "xsk",
 			 number(stats->xsk_rx_packets), "udp", number(stats->udp_rx_packets),
@@ -230,22 +231,6 @@ static json_t *describe_path(const struct report *r, const struct path_stats *st
 			 p->busy_poll ? (int)d->config.options->xsk.busy_poll_us : 0);
 }
 
-/* Returns @from as a JSON string, which must be UTF-8. If @from is not valid UTF-8, for example
- * because it was truncated, each byte above 127 becomes '?'. */
-static json_t *text(const char *from)
-{
-	json_t *string = json_string(from);
-	char *copy = string ? NULL : strdup(from);
-
-	for (char *at = copy; at && *at; at++)
-		if ((unsigned char)*at >= 0x80)
-			*at = '?';
-	if (copy)
-		string = json_string(copy);
-	free(copy);
-	return string;
-}
-
 /* Makes the object `config`; null if there is no config file. */
 static json_t *describe_config(const struct report *r)
 {
@@ -253,9 +238,10 @@ static json_t *describe_config(const struct report *r)
 
 	if (!r->config(r->ctx, &c))
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", text(c.path), "applied",
-			 number(c.applied_unix_s), "error", c.error ? text(c.error) : json_null(),
-			 "error_time", c.error ? number(c.error_unix_s) : json_null(), "confirm",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "path", json_text(c.path), "applied",
+			 number(c.applied_unix_s), "error",
+			 c.error ? json_text(c.error) : json_null(), "error_time",
+			 c.error ? number(c.error_unix_s) : json_null(), "confirm",
 			 c.confirm_left_s ? number(c.confirm_left_s) : json_null());
 }
 
@@ -359,9 +345,10 @@ static json_t *logs(void *ctx)
 	while (log_ring_next(&line)) {
 		if (!json_array_size(lines))
 			earlier = line.serial - 1;
-		json_array_append_new(
-			lines, json_pack("{s:o, s:s, s:o}", "time_ms", number(line.time_ms),
-					 "level", levels[line.level], "text", text(line.text)));
+		json_array_append_new(lines,
+				      json_pack("{s:o, s:s, s:o}", "time_ms", number(line.time_ms),
+						"level", levels[line.level], "text",
+						json_text(line.text)));
 	}
 	return json_pack("{s:b, s:o, s:o}", CONTROL_OK, 1, "earlier", number(earlier), "lines",
 			 lines);
