@@ -335,12 +335,12 @@ THREAD_STARTS = pthread_create|job_start|worker_start|thrd_create
 THREADED = $(filter $(call tests_of,$(shell grep -lE '$(THREAD_STARTS)' $(unit_src) /dev/null)), \
 	$(SAN_UNIT_TESTS))
 
-check-tsan: ## unit tests with threads, and two workers under load, under TSan; root
+check-tsan: ## under TSan: unit tests with threads, two workers under load, reloads; root
 	@$(MAKE) --no-print-directory SAN=tsan check-tsan-run
 
 check-tsan-run: $(THREADED) $(WGXDP)
 	@$(RUN_TESTS) --suffix=' (tsan)' $(THREADED) \
-		tests/net/workers.sh tests/net/hostile.sh
+		tests/net/workers.sh tests/net/hostile.sh tests/net/reload.sh
 
 # The tests of the files in user/{wg,crypto,util}. The simulation is left out, because it would take
 # 90 s under valgrind; check-san runs it.
