@@ -27,7 +27,7 @@ static int read_routes(void *ctx)
 
 	if (!err)
 		err = route_mtu_new(&r->table, list, count);
-	if (err)
+	if (err && err != -ENODEV) /* -ENODEV: the interface has just been moved or deleted */
 		log_error("the MTUs of routes into the tunnel cannot be read: %s", strerror(-err));
 	free(list);
 	netlink_close(netlink);
