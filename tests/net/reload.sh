@@ -10,7 +10,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
 need_root
-need_cmd ip wg jq
+need_cmd ip wg jq nft
 
 RELOADS=${RELOADS:-30} FLOW_S=${FLOW_S:-4}
 ns_add a b
@@ -316,6 +316,26 @@ is "the routes are the earlier ones" "$(routes)" "1 10 $MANY 21"
 in_ns a ip route delete blackhole "$(address 22 1000)"
 ok "without the other route, the reload succeeds" reload
 is "the routes are the new ones" "$(routes)" "1 10 $MANY 22"
+
+# If the interface is moved away during a reload, the new file's rules and nftables tables, which
+# close the host, do not stay. When the interface is back, the file is applied.
+closed() { in_ns a ip rule | grep 'fwmark\|suppress' || in_ns a nft list tables | grep wgxdp; }
+many 20 | sed 's|^AllowedIPs = 20|AllowedIPs = 0.0.0.0/0, 20|' | place
+reload >/dev/null 2>&1 &
+reload=$!
+begun routed "$(address 20 0)"
+in_ns a ip link set "$A" netns "$ID-m"
+ok "the interface is moved during a reload" wait_for 60 eval "logged | grep -q 'are undone'"
+is "no rule and no nftables table is left" "$(closed)" ""
+wait "$reload"
+in_ns m ip link set "$A" netns "$ID-a"
+in_ns a ip link set "$A" up
+back() { [ "$(routes)" = "1 10 $MANY 20" ] && [ -n "$(closed)" ]; }
+ok "back again: the file is applied" wait_for 60 back
+config | place
+ok "a file without the default route is applied" reload
+is "no failure to read the routes is logged" "$(logged | grep 'cannot be read')" ""
+is "again, no rule and no nftables table is left" "$(closed)$(routes)" "1 10"
 
 # A detach during a reload ends the daemon.
 many 20 | place

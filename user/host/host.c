@@ -35,16 +35,26 @@ struct step {
 static void run_step(struct host *h)
 {
 	struct sequence *s = &h->sequence;
+	struct fault f = { "" };
+	int err = s->next->run(h, s->from, s->to, &f);
 
-	s->err = s->next->run(h, s->from, s->to, &s->fault);
+	if (err && !s->err) {
+		s->err = err;
+		s->fault = f;
+	}
 	s->next++;
+}
+
+static bool has_step(const struct sequence *s)
+{
+	return s->next->run && (!s->err || s->thorough);
 }
 
 static void run_in_thread(void *ctx)
 {
 	struct host *h = ctx;
 
-	while (!h->sequence.err && h->sequence.next->in_thread)
+	while (has_step(&h->sequence) && h->sequence.next->in_thread)
 		run_step(h);
 }
 
@@ -54,21 +64,28 @@ static void proceed(void *ctx)
 	struct host *h = ctx;
 	struct sequence *s = &h->sequence;
 
-	while (!s->err && s->next->run && !s->next->in_thread)
+	while (has_step(s) && !s->next->in_thread)
 		run_step(h);
-	if (!s->err && s->next->run)
+	if (has_step(s))
 		job_start(&h->job, run_in_thread, h);
 	else
 		s->ended(h);
+}
+
+static void begin_sequence(struct host *h, const struct sequence *s)
+{
+	h->busy = true;
+	h->sequence = *s;
+	proceed(h);
 }
 
 /* Runs @steps, which end with an empty step, and then calls @ended. */
 static void begin(struct host *h, const struct step *steps, const struct state *from,
 		  const struct state *to, void (*ended)(struct host *h))
 {
-	h->busy = true;
-	h->sequence = (struct sequence){ .next = steps, .from = from, .to = to, .ended = ended };
-	proceed(h);
+	const struct sequence s = { .next = steps, .from = from, .to = to, .ended = ended };
+
+	begin_sequence(h, &s);
 }
 
 /* Steps ---------------------------------------------------------------------------------------- */
@@ -191,13 +208,20 @@ static void restored_last(struct host *h)
 	give_up_request(h);
 }
 
-/* Restores the last state, because h->next could not be applied completely. */
+/* Restores the last state, because h->next could not be applied completely. An error, for instance
+ * because the interface has just been moved, must not leave rules or nftables tables of h->next. */
 static void restore_last(struct host *h)
 {
+	const struct sequence back = { .next = change_steps,
+				       .from = &h->next,
+				       .to = &h->state,
+				       .ended = restored_last,
+				       .thorough = true };
+
 	h->request.err = h->sequence.err;
 	h->request.fault = h->sequence.fault;
 	if (h->state.path) {
-		begin(h, change_steps, &h->next, &h->state, restored_last);
+		begin_sequence(h, &back);
 		return;
 	}
 	give_up(h, &h->next);
@@ -405,10 +429,10 @@ void host_free(struct host *h)
 		return;
 	atomic_store_explicit(&h->stop, true, memory_order_relaxed);
 	job_done(&h->job);
-	rules_unlock(&h->lock_fd);
 	keep_close(&h->keep);
 	if (!h->away && h->state.path)
 		settings_undo(h, &h->state, h->next.path ? &h->next : NULL);
+	rules_unlock(&h->lock_fd);
 	guard_done(&h->guard);
 	state_done(&h->next);
 	state_done(&h->state);

@@ -35,8 +35,10 @@ struct step;
 struct sequence {
 	const struct step *next;       /* the next step */
 	const struct state *from, *to; /* arguments of the steps */
-	void (*ended)(struct host *h); /* called after the last step or the first error */
-	int err;		       /* result of the step that failed; 0 = none has failed */
+	void (*ended)(struct host *h); /* called after the last step or, if not @thorough, after
+					* the first error */
+	bool thorough;		       /* continues after an error */
+	int err;		       /* first error of a step; 0 = none has failed */
 	struct fault fault;
 };
 
