@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* test_job.c - a job runs in its own thread, and ends in the loop. */
+/* test_job.c - a job runs in its own thread, or in job_start() if no thread can be created; it ends
+ * in the loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 
-#include "util/job.h"
+static bool no_threads; /* as if RLIMIT_NPROC were reached */
+
+static int create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *ctx)
+{
+	return no_threads ? EAGAIN : pthread_create(thread, attr, fn, ctx);
+}
+
+#define pthread_create create
+#include "util/job.c" /* NOLINT(bugprone-suspicious-include) */
 
 struct world {
 	struct loop *loop;
@@ -52,6 +64,7 @@ static int close_world(void **state)
 {
 	struct world *w = *state;
 
+	no_threads = false;
 	job_done(&w->job);
 	loop_free(w->loop);
 	return 0;
@@ -69,6 +82,31 @@ static void in_loop(void **state)
 	assert_int_equal(w->runs, 3);
 	assert_false(pthread_equal(w->thread, pthread_self()));
 	assert_true(w->signals_blocked);
+}
+
+/* Without a thread, run() is called by job_start(), but ended() still by the loop. */
+static void without_thread(void **state)
+{
+	struct world *w = *state;
+	sigset_t blocked;
+
+	no_threads = true;
+	job_start(&w->job, run, w);
+	assert_int_equal(w->runs, 1);
+	assert_int_equal(w->ends, 0);
+	assert_true(pthread_equal(w->thread, pthread_self()));
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	assert_false(sigismember(&blocked, SIGTERM));
+	assert_int_equal(loop_once(w->loop), 0);
+	assert_int_equal(w->ends, 1);
+	job_start(&w->job, run, w);
+	job_wait(&w->job);
+	assert_int_equal(w->ends, 2);
+	no_threads = false;
+	job_start(&w->job, run, w);
+	while (w->ends < 3)
+		assert_int_equal(loop_once(w->loop), 0);
+	assert_false(pthread_equal(w->thread, pthread_self()));
 }
 
 /* job_wait() ends the job now, and the loop does not end it again. */
@@ -104,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(in_loop, open_world, close_world),
+		cmocka_unit_test_setup_teardown(without_thread, open_world, close_world),
 		cmocka_unit_test_setup_teardown(waited, open_world, close_world),
 		cmocka_unit_test_setup_teardown(abandoned, open_world, close_world),
 	};
