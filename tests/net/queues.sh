@@ -202,6 +202,8 @@ if [ "$egress" ]; then
 else
 	pass "egress chains of the NIC # SKIP this kernel has no egress hook (Linux 5.16)"
 fi
+reopened() { in_ns a "$WGXDP" logs "$A" | grep -c "it is opened again"; }
+before=$(reopened)
 for family in netdev inet; do
 	ok "$family: an ingress chain of two NICs" nic_chain $family ingress "lo, eth0"
 	ok "$family: show says that AF_XDP bypasses it" wait_for 5 \
@@ -210,6 +212,7 @@ for family in netdev inet; do
 	in_ns a nft delete table $family nic
 	ok "$family: without the chain, show gives no reason" wait_for 5 is_silent
 done
+is "for an ingress chain the NIC is not opened again" "$(reopened)" "$before"
 
 # --- IPsec policies -------------------------------------------------------------------------------
 

@@ -200,11 +200,15 @@ bool nics_sends(const struct nics_env *env, const struct nic *nic)
 	return nic->queue_count && nic_checks_sends(env->options, &nic->bypassed);
 }
 
-static void note_bypassed(const struct nics_env *env, struct nic *nic)
+static struct nic_bypassed bypassed_now(const struct nics_env *env, const struct nic *nic)
 {
-	const struct nic_bypassed *b = &nic->bypassed;
+	return nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex, nic->name);
+}
 
-	nic->bypassed = nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex, nic->name);
+/* Notes that AF_XDP bypasses @b on the NIC, and appends this to nic->why. */
+static void note_bypassed(const struct nics_env *env, struct nic *nic, const struct nic_bypassed *b)
+{
+	nic->bypassed = *b;
 	nic_checks_explain(nic->why, sizeof(nic->why), nic->name, env->options, b, nic->queue_count,
 			   nic->attached);
 	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_XDP)
@@ -234,6 +238,7 @@ static void open_tc_again(const struct nics_env *env, struct nic *nic)
 
 int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 {
+	struct nic_bypassed b;
 	int err = 0;
 
 	nics_close(env, nic); /* the TC program may still be attached */
@@ -247,7 +252,8 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 	snprintf(nic->why, sizeof(nic->why), "%.*s", (int)NICS_WHY_LEN - 1, err ? f->text : "");
 	if (!nic->ifindex)
 		return err; /* nics_look() will find the NIC when it appears */
-	note_bypassed(env, nic);
+	b = bypassed_now(env, nic);
+	note_bypassed(env, nic, &b);
 	if (!nic->attached)
 		open_tc(env, nic);
 	return err;
@@ -265,35 +271,38 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 	nic->queue_count = 0;
 }
 
-/* Returns true if @b requires other paths than nic->bypassed, which was found when the NIC was
- * opened. If other programs change nftables all the time, the chains cannot be read for a while.
- * This does not mean that the chains are gone. */
-static bool is_other_bypass(const struct nic *nic, const struct nic_bypassed *b)
+/* Notes what AF_XDP bypasses now, if this has changed, and returns true then. The paths stay. If
+ * other programs change nftables all the time, the chains cannot be read for a while, which does
+ * not mean that they are gone. */
+static bool note_bypassed_again(const struct nics_env *env, struct nic *nic,
+				const struct nic_bypassed *b)
 {
-	return !b->unsure &&
-	       (!*b->egress != !*nic->bypassed.egress || !*b->ingress != !*nic->bypassed.ingress);
+	if (b->unsure || (!strcmp(b->egress, nic->bypassed.egress) &&
+			  !strcmp(b->ingress, nic->bypassed.ingress)))
+		return false;
+	nic->why[0] = '\0';
+	note_bypassed(env, nic, b);
+	return true;
 }
 
 /* Returns true if the NIC must be opened again: it has queues that we did not open, a larger MTU or
- * another bridge or bond above it; its driver has forgotten our program; or the first filter, qdisc
- * or chain that AF_XDP bypasses has appeared, or the last one is gone. */
+ * another bridge or bond above it; its driver has forgotten our program; or what AF_XDP bypasses,
+ * @b, requires another path for sent data than before. */
 static bool must_reopen(const struct nics_env *env, const struct nic *nic,
-			const struct netlink_link *link)
+			const struct netlink_link *link, const struct nic_bypassed *b)
 {
-	struct nic_bypassed b =
-		nic_checks_bypassed(env->netlink, env->netfilter, link->ifindex, link->name);
-
 	return is_program_forgotten(nic, link) || link->mtu > nic->mtu ||
 	       queues_of(nic) > nic->queue_count ||
 	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3 ||
-	       is_other_bypass(nic, &b);
+	       (!b->unsure && nic_checks_sends(env->options, b) != nics_sends(env, nic));
 }
 
 void nics_leave(const struct nics_env *env, struct nic *nic)
 {
+	struct nic_bypassed b = bypassed_now(env, nic);
 	struct netlink_link link;
 	bool gone = netlink_link(env->netlink, NULL, nic->ifindex, &link) != 0;
-	bool redo = !gone && must_reopen(env, nic, &link);
+	bool redo = !gone && must_reopen(env, nic, &link, &b);
 
 	nics_close(env, nic);
 	if (gone) {
@@ -361,6 +370,7 @@ static bool is_free(const struct nics_env *env, struct nic *nic, const struct ne
 enum nics_change nics_look(const struct nics_env *env, struct nic *nic)
 {
 	const char *name = nic->ifindex ? NULL : nic->name;
+	struct nic_bypassed b = { .unsure = true };
 	struct netlink_link link;
 	int err = netlink_link(env->netlink, name, nic->ifindex, &link);
 
@@ -373,9 +383,13 @@ enum nics_change nics_look(const struct nics_env *env, struct nic *nic)
 	memcpy(nic->name, link.name, sizeof(nic->name));
 	if (nic->attached && !loader_attached(env->loader, nic->ifindex))
 		return NICS_LOST;
-	if (nic->queue_count && must_reopen(env, nic, &link))
+	if (nic->queue_count)
+		b = bypassed_now(env, nic);
+	if (nic->queue_count && must_reopen(env, nic, &link, &b))
 		return NICS_LOST;
 	if (nic->tc && !loader_attached(env->loader, nic->ifindex))
 		open_tc_again(env, nic);
-	return is_free(env, nic, &link) ? NICS_READY : NICS_SAME;
+	if (is_free(env, nic, &link))
+		return NICS_READY;
+	return note_bypassed_again(env, nic, &b) ? NICS_NOTED : NICS_SAME;
 }

@@ -77,6 +77,7 @@ enum nics_change {
 	 * then call nics_leave(). */
 	NICS_LOST,
 	NICS_READY, /* the obstacle is gone: nics_open() may succeed now */
+	NICS_NOTED, /* only nic->why and nic->bypassed have changed */
 };
 
 /* Looks for changes of a NIC. Follows renames, and finds a NIC that was deleted and created

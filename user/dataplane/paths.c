@@ -190,6 +190,10 @@ static bool follow_nic(struct paths *p, struct nic *nic, struct workers *workers
 	case NICS_READY:
 		open_nic(p, nic);
 		return true;
+	case NICS_NOTED:
+		log_nic(nic);
+		summarize(p);
+		return false;
 	default:
 		return false;
 	}
