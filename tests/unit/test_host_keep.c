@@ -41,7 +41,14 @@ static void fresh(struct keep *k, struct loop *loop, uint64_t now_ns)
 		.tokens = KEEP_AT_ONCE,
 		.token_ns = now_ns,
 	};
+	loop_timer_init(&k->timer, loop, on_timer, k);
 	checks = 0;
+}
+
+static void end(struct keep *k, struct loop *loop)
+{
+	loop_timer_done(&k->timer);
+	loop_free(loop);
 }
 
 /* Another program keeps removing the settings. The first ten restorations are not delayed, and then
@@ -54,7 +61,6 @@ static void fight(void **state)
 
 	(void)state;
 	fresh(&k, loop, now_ns);
-	loop_timer_init(&k.timer, loop, on_timer, &k);
 	missing = 1;
 	for (unsigned i = 0; i < KEEP_AT_ONCE; i++, now_ns += 50 * MS) {
 		assert_true(k.not_before_ns <= now_ns);
@@ -74,23 +80,24 @@ static void fight(void **state)
 	on_timer(&k, now_ns);
 	assert_false(k.fighting);
 	assert_int_equal(k.tokens, KEEP_AT_ONCE - 1);
-	loop_timer_done(&k.timer);
-	loop_free(loop);
+	end(&k, loop);
 }
 
 /* Only a restoration takes a token (keep.h). A check that finds nothing missing takes none. */
 static void nothing_missing(void **state)
 {
+	struct loop *loop = loop_new();
 	uint64_t now_ns = loop_now_ns() + 1000 * NS_PER_SECOND;
 	struct keep k;
 
 	(void)state;
-	fresh(&k, NULL, now_ns);
+	fresh(&k, loop, now_ns);
 	missing = 0;
 	for (unsigned i = 0; i < 100; i++)
 		on_timer(&k, now_ns += 50 * MS);
 	assert_int_equal(k.tokens, KEEP_AT_ONCE);
 	assert_int_equal(checks, 100);
+	end(&k, loop);
 }
 
 /* If a check fails to restore the settings, it is repeated after 1, 2, 4, ... 32 s. If the
@@ -104,7 +111,6 @@ static void failing(void **state)
 
 	(void)state;
 	fresh(&k, loop, now_ns);
-	loop_timer_init(&k.timer, loop, on_timer, &k);
 	missing = -EIO;
 	k.damaged = true;
 	for (size_t i = 0; i < sizeof(waits_s) / sizeof(waits_s[0]); i++) {
@@ -119,8 +125,7 @@ static void failing(void **state)
 	assert_true(damaged_seen);
 	assert_false(k.damaged);
 	assert_int_equal(k.failures, 0);
-	loop_timer_done(&k.timer);
-	loop_free(loop);
+	end(&k, loop);
 }
 
 /* A program that flushes nftables during each check does not make the checks more frequent, whether
@@ -133,7 +138,6 @@ static void flushed_during_checks(void **state)
 
 	(void)state;
 	fresh(&k, loop, now_ns);
-	loop_timer_init(&k.timer, loop, on_timer, &k);
 	flushed = &k;
 	missing = 1;
 	k.not_before_ns = now_ns; /* so that keep_check_soon() does not use the real clock */
@@ -152,8 +156,7 @@ static void flushed_during_checks(void **state)
 	assert_true(k.damaged);
 	assert_int_equal(k.timer.at_ns, now_ns + NS_PER_SECOND);
 	flushed = NULL;
-	loop_timer_done(&k.timer);
-	loop_free(loop);
+	end(&k, loop);
 }
 
 /* While a check lasts, or while the settings are being changed, no other check begins. A check that
@@ -166,7 +169,6 @@ static void held(void **state)
 
 	(void)state;
 	fresh(&k, loop, now_ns);
-	loop_timer_init(&k.timer, loop, on_timer, &k);
 	missing = 0;
 	lasting = true;
 	on_timer(&k, now_ns);
@@ -184,8 +186,7 @@ static void held(void **state)
 	assert_false(loop_timer_armed(&k.timer));
 	assert_int_equal(checks, 1);
 	lasting = false;
-	loop_timer_done(&k.timer);
-	loop_free(loop);
+	end(&k, loop);
 }
 
 int main(void)

@@ -84,7 +84,7 @@ static void in_loop(void **state)
 	assert_true(w->signals_blocked);
 }
 
-/* Without a thread, run() is called by job_start(), but ended() still by the loop. */
+/* If no thread can be created, job_start() itself calls run(). The loop still calls ended(). */
 static void without_thread(void **state)
 {
 	struct world *w = *state;
