@@ -14,6 +14,10 @@ RATE_LOW, RATE_HIGH, RATE_STEPS = 5e3, 1.2e6, 8  # the search ends within 2.2 % 
 SETTLE_S = 0.25  # time after the sender's end for queued packets to arrive
 
 
+def route(ns, address):
+    return json.loads(ns.run("ip", "-j", "route", "get", address))[0]
+
+
 class Load:
     """Load from one namespace to another."""
 
@@ -25,9 +29,21 @@ class Load:
     def stop(self):
         net.stop(self.iperf)
 
+    def choose_congestion(self):
+        """Sets the congestion control of the routes between both ends. `iperf3 -C` would set it
+        only when the connection exists. If the host's default is bbr, the kernel then paces the
+        connection, even under an algorithm that does not pace."""
+        source = route(self.client, self.target)["prefsrc"]
+        for ns, other in ((self.client, self.target), (self.server, source)):
+            path = route(ns, other)
+            via = ["via", path["gateway"]] if "gateway" in path else []
+            ns.run("ip", "route", "replace", f"{other}/32", *via, "dev", path["dev"],
+                   "src", path["prefsrc"], "congctl", self.congestion)
+
     def tcp(self, seconds, streams=1, reverse=False):
         """Returns the Mbit/s and the bytes that the receiver got."""
-        options = ["-C", self.congestion, "-P", streams] + (["-R"] if reverse else [])
+        self.choose_congestion()
+        options = ["-P", streams] + (["-R"] if reverse else [])
         whole = max(round(seconds), 1)  # iperf3 reads 0.5 as 0, and 0 means endless
         output = self.client.run("iperf3", "-J", "-c", self.target, "-t", whole, *options,
                                  check=False)
@@ -97,7 +113,8 @@ class Load:
 
     def round_trips_under_load(self, seconds):
         """Like round_trips(), while one TCP stream fills the tunnel."""
-        load = self.client.spawn("iperf3", "-C", self.congestion, "-c", self.target,
+        self.choose_congestion()
+        load = self.client.spawn("iperf3", "-c", self.target,
                                  "-t", round(seconds) + 2, output=net.DEVNULL)
         time.sleep(1)
         result = self.round_trips(seconds)
