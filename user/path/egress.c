@@ -29,23 +29,28 @@
 #include "path/tunnel_loop.h"
 #include "wgxdp/limits.h"
 
-/* Reads packets until they make FRAME_BATCH messages or more, because a large packet becomes many
- * messages. A refused packet counts as one message, so that a long run of refused packets also ends
- * the batch. */
-static unsigned read_tun(struct worker *w)
+/* A portion is what a worker reads, seals and sends before it reads again: packets that make at
+ * least this many messages, because a large packet becomes many. With a smaller portion the trains
+ * are short. With a larger one, plaintext and ciphertext leave the cache before they are sent
+ * (docs/performance.md). */
+#define PORTION 64
+
+/* Reads a portion, or less if the TUN device has no more packets. Adds its messages to *@messages.
+ * A refused packet counts as one message, so that a long run of refused packets also ends the
+ * portion. */
+static unsigned read_tun(struct worker *w, unsigned *messages)
 {
 	uint8_t *at = w->egress.buffer, *end = at + EGRESS_BUFFER_LEN;
-	unsigned n = 0, messages = 0;
+	unsigned n = 0, enough = *messages + PORTION;
 
-	while (n < FRAME_BATCH && messages < FRAME_BATCH &&
-	       end - at >= EGRESS_PACKET_MAX + WIRE_PADDING) {
+	while (*messages < enough && end - at >= EGRESS_PACKET_MAX + WIRE_PADDING) {
 		struct out_packet *p = &w->egress.packets[n];
 		struct virtio_net_hdr vnet;
 		int len = tun_read(w->config.tun, &vnet, at, EGRESS_PACKET_MAX);
 
 		if (len == -EMSGSIZE) {
 			chain_drop(w, REASON_too_big, 1);
-			messages++;
+			++*messages;
 			continue;
 		}
 		if (len <= 0)
@@ -53,10 +58,10 @@ static unsigned read_tun(struct worker *w)
 		*p = (struct out_packet){ .data = at };
 		if (!gso_parse(&p->gso, &vnet, at, (uint32_t)len)) {
 			chain_drop(w, REASON_bad_inner, 1);
-			messages++;
+			++*messages;
 			continue;
 		}
-		messages += p->gso.segments;
+		*messages += p->gso.segments;
 		at += ((size_t)len + WIRE_PADDING + 63) & ~(size_t)63;
 		n++;
 	}
@@ -280,16 +285,23 @@ void egress_flush(struct worker *w, struct peer *const *peers, unsigned n)
 	} while (sent);
 }
 
-unsigned egress_run(struct worker *w)
+static void send_portion(struct worker *w, unsigned n)
 {
-	unsigned n = read_tun(w);
-
-	if (!n)
-		return 0;
 	choose_peers(w, n);
 	flush_older(w, n);
 	choose_sessions(w, n);
 	seal_and_send(w, w->egress.packets, n);
 	flush_staged(w, n);
-	return n;
+}
+
+unsigned egress_run(struct worker *w)
+{
+	unsigned packets = 0, messages = 0, n;
+
+	do {
+		n = read_tun(w, &messages);
+		send_portion(w, n);
+		packets += n;
+	} while (n && messages < FRAME_BATCH);
+	return packets;
 }
