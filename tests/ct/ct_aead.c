@@ -66,8 +66,8 @@ static void seal(const struct aead_backend *backend, size_t n, const uint32_t *l
 					     .dst = packets[i].sealed,
 					     .len = len };
 		if (i % 3 == 1) { /* the plaintext comes in pieces */
-			jobs[i].head = packets[i].plain;
 			jobs[i].head_len = len / 3;
+			memcpy(jobs[i].dst, packets[i].plain, jobs[i].head_len);
 			jobs[i].src += jobs[i].head_len;
 			jobs[i].pad_len = len / 5;
 		}

@@ -87,8 +87,8 @@ static void make_pieces(size_t n)
 		jobs[i].pad_len = p->pad_len;
 		if (p->flags & IN_PLACE)
 			continue;
-		jobs[i].head = jobs[i].src;
 		jobs[i].head_len = p->head_len;
+		memcpy(jobs[i].dst, jobs[i].src, p->head_len);
 		jobs[i].src += p->head_len;
 	}
 }

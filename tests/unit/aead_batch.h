@@ -37,7 +37,7 @@ struct batch {
 	size_t used; /* bytes of the arenas that are in use */
 	uint8_t keys[BATCH_KEYS][AEAD_KEY_LEN];
 	uint8_t pool[2 * BATCH_LEN_MAX]; /* random bytes that plaintexts are taken from */
-	uint8_t plain[BATCH_MAX][BATCH_LEN_MAX], heads[BATCH_MAX][BATCH_HEAD_MAX];
+	uint8_t plain[BATCH_MAX][BATCH_LEN_MAX];
 	uint8_t source[BATCH_ARENA], source_before[BATCH_ARENA];
 	uint8_t actual[BATCH_ARENA], expected[BATCH_ARENA];
 };
@@ -125,8 +125,7 @@ static inline void batch_make_plain(struct batch *b, size_t i, bool pieces)
 		return;
 	room = j->len - j->pad_len;
 	j->head_len = batch_random((room < BATCH_HEAD_MAX ? room : BATCH_HEAD_MAX) + 1);
-	j->head = b->heads[i];
-	memcpy(b->heads[i], b->plain[i], j->head_len);
+	memcpy(j->dst, b->plain[i], j->head_len);
 }
 
 static inline void batch_reference_seal(const struct batch *b, size_t i, uint8_t *out)

@@ -12,15 +12,15 @@
  *                     src[len..len+16) tag  ->  dst[0..len) plaintext
  *
  * Sealing copies and encrypts in one pass, and the plaintext may come in pieces. So a worker can
- * seal segments of a TUN read buffer straight into outgoing messages. The worker builds a header
- * for each segment (head), and need not write the padding:
+ * seal segments of a TUN read buffer straight into outgoing messages. The worker writes the headers
+ * of each segment to dst (the head), and need not write the padding:
  *
- *      head[0..head_len) | src[0..len - head_len - pad_len) | pad_len zeros  ->  dst[0..len), tag
+ *      dst[0..head_len) | src[0..len - head_len - pad_len) | pad_len zeros  ->  dst[0..len), tag
  *
  * Either src and dst are the same address (in place), or they do not overlap. A job with a head
- * must not be in place, and its head must not overlap dst. Different jobs of a batch may share a
- * key, but their buffers must not overlap. Buffers need no alignment. No byte outside the ranges
- * above is read or written, so the buffers need no extra room.
+ * must not be in place. Different jobs of a batch may share a key, but their buffers must not
+ * overlap. Buffers need no alignment. No byte outside the ranges above is read or written, so the
+ * buffers need no extra room. Sealing is fastest if head_len is a multiple of 64.
  *
  * The running time does not depend on keys or contents. It does depend on the lengths, on the
  * number of jobs, on which jobs share a key and on whether each tag was right. All this is public.
@@ -43,10 +43,9 @@ struct aead_job {
 	uint8_t *dst;
 	uint32_t len; /* bytes of plaintext, without the tag; 0..AEAD_LEN_MAX */
 	bool ok;      /* set by opening: the tag was right, and dst holds the plaintext */
-	/* Sealing only: the pieces of the plaintext before and after src; all zero = none. */
-	const uint8_t *head; /* the first head_len bytes; the bytes at src follow them */
-	uint32_t head_len;
-	uint32_t pad_len; /* zero bytes at the end, which are not read from src */
+	/* Sealing only: the plaintext before and after the bytes at src; 0 = none. */
+	uint32_t head_len; /* bytes at the start, which lie at dst */
+	uint32_t pad_len;  /* zero bytes at the end, which are not read from src */
 };
 
 struct aead_backend {

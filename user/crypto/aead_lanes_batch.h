@@ -118,7 +118,7 @@ static INLINE void queue_blocks(struct window *w, const struct aead_job *job, ui
 	}
 }
 
-/* Copies @n bytes of the job's plaintext, beginning with byte @at, from head, src and the
+/* Copies @n bytes of the job's plaintext, beginning with byte @at, from the head, src and the
  * padding. */
 static void gather(uint8_t *to, const struct aead_job *job, size_t at, size_t n)
 {
@@ -126,7 +126,7 @@ static void gather(uint8_t *to, const struct aead_job *job, size_t at, size_t n)
 
 	if (at < job->head_len) {
 		part = job->head_len - at < n ? job->head_len - at : n;
-		memcpy(to, job->head + at, part);
+		memcpy(to, job->dst + at, part);
 		to += part;
 		at += part;
 		n -= part;
@@ -176,7 +176,7 @@ static void queue_data(struct window *w, const struct aead_job *job)
 			continue;
 		}
 		queue_blocks(w, job, (uint32_t)(at / BLOCK_LEN) + 1,
-			     in_head ? job->head + at : job->src + (at - head_end), job->dst + at,
+			     in_head ? job->dst + at : job->src + (at - head_end), job->dst + at,
 			     whole);
 		at += whole * BLOCK_LEN;
 	}

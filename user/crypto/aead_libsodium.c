@@ -55,8 +55,6 @@ static const uint8_t *join_pieces(const struct aead_job *j)
 
 	if (j->head_len == 0 && j->pad_len == 0)
 		return j->src;
-	if (j->head_len > 0)
-		memcpy(j->dst, j->head, j->head_len);
 	if (data_len > 0)
 		memmove(j->dst + j->head_len, j->src, data_len);
 	memset(j->dst + j->head_len + data_len, 0, j->pad_len);

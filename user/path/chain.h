@@ -86,8 +86,6 @@ struct egress {
 	struct encap roamed[FRAME_BATCH], roamed_gathered[FRAME_BATCH];
 	struct out_message messages[FRAME_BATCH];
 	unsigned message_count;
-	/* headers[i]: the IP and transport headers of messages[i] if it carries a segment. */
-	uint8_t headers[FRAME_BATCH][GSO_HEADERS_MAX];
 	struct aead_job jobs[FRAME_BATCH];
 	struct lane udp;
 	struct lane *lanes; /* lanes[i] is for worker.ports[i]; unused if ports[i].tx is false */

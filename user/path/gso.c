@@ -151,9 +151,10 @@ static void write_ip(const struct gso *g, uint32_t i, uint32_t len, uint8_t *out
 	raw_put16(out + IP4_CHECK, (uint16_t)~inetsum_fold(g->ip_sum + total + id));
 }
 
-void gso_write_headers(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *out)
+/* Writes the headers of segment @i, which has @len bytes, to @out. */
+static void write_headers(const struct gso *g, const uint8_t *packet, uint32_t i, uint32_t len,
+			  uint8_t *out)
 {
-	uint32_t len = gso_segment_len(g, i);
 	uint16_t l4_len = htons((uint16_t)(len - g->l4)), check;
 	uint8_t *l4 = out + g->l4;
 	uint64_t sum = g->l4_sum + l4_len;
@@ -177,9 +178,28 @@ void gso_write_headers(const struct gso *g, const uint8_t *packet, uint32_t i, u
 	raw_put16(l4 + (g->udp ? UDP_CHECK : TCP_CHECK), g->udp && !check ? 0xffff : check);
 }
 
+uint32_t gso_write_head(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *out)
+{
+	uint32_t len = gso_segment_len(g, i);
+	uint32_t head = (g->header_len + GSO_HEAD_STEP - 1u) & ~(GSO_HEAD_STEP - 1u);
+	const uint8_t *from = packet + gso_payload(g, i) - g->header_len;
+
+	/* The bytes before the payload are copied, too, because a copy of constant length is fast.
+	 * The headers then overwrite them. */
+	if (head == GSO_HEAD_STEP && head <= len) {
+		memcpy(out, from, GSO_HEAD_STEP);
+	} else {
+		head = head > len ? len : head;
+		memcpy(out, from, head);
+	}
+	write_headers(g, packet, i, len, out);
+	return head;
+}
+
 void gso_write(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *out)
 {
-	gso_write_headers(g, packet, i, out);
-	memcpy(out + g->header_len, packet + gso_payload(g, i),
-	       gso_segment_len(g, i) - g->header_len);
+	uint32_t head = gso_write_head(g, packet, i, out);
+
+	memcpy(out + head, packet + gso_payload(g, i) - g->header_len + head,
+	       gso_segment_len(g, i) - head);
 }

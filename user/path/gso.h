@@ -4,8 +4,9 @@
  * the segments that are sent. The functions make no system call and allocate no memory.
  *
  *   | IP, TCP | payload ................................ |      from the TUN, with its vnet header
- *   | IP, TCP |  | IP, TCP |  ...     gso_write_headers(0), gso_write_headers(1), ...: the headers
- *                                     of each segment; the payload is not copied
+ *   | IP, TCP, pay |  | IP, TCP, pay |  ...     gso_write_head(0), gso_write_head(1), ...: the
+ *                                     headers of each segment, and a few bytes of its payload; the
+ *                                     other bytes are not copied
  *
  * Segment i has a copy of the packet's headers, with these changes: its own lengths and checksums;
  * IPv4 ID + i; TCP sequence number + i times the size; CWR only in the first segment; FIN and PSH
@@ -49,6 +50,9 @@ static inline uint32_t gso_segment_len(const struct gso *g, uint32_t i)
 	return g->len - i * g->size;
 }
 
+/* The block of ChaCha20: the AEAD is fastest with heads of whole blocks. */
+#define GSO_HEAD_STEP 64
+
 /* The length of the longest IPv4 and TCP headers, with options. A packet that is to be split and
  * has longer headers (IPv6 with many extension headers) is refused. */
 #define GSO_HEADERS_MAX (60 + 60)
@@ -59,9 +63,10 @@ static inline uint32_t gso_payload(const struct gso *g, uint32_t i)
 	return g->header_len + i * g->size;
 }
 
-/* Writes the headers of segment @i to @out, which has room for g->header_len bytes (at most
- * GSO_HEADERS_MAX). Only for packets with more than one segment. */
-void gso_write_headers(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *out);
+/* Writes the head of segment @i to @out, which has room for the whole segment. Returns the length
+ * of the head: the headers, and so much of the payload that it is a multiple of GSO_HEAD_STEP; or
+ * the whole segment if that is shorter. Only for packets with more than one segment. */
+uint32_t gso_write_head(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *out);
 
 /* Writes segment @i of @packet to @out, which has room for gso_segment_len() bytes. Only for
  * packets with more than one segment. */

@@ -158,9 +158,8 @@ static struct tx_frame *lane_add(struct lane *lane, uint32_t len)
 	return f;
 }
 
-/* Writes the message header of @segment into @f, and fills the AEAD job. The payload is not copied
- * before encryption, because the job names the headers of the segment, the payload and the length
- * of the padding separately. */
+/* Writes the message header of @segment and, if the packet is split, the head of the segment into
+ * @f, and fills the AEAD job. The payload behind the head is not copied before encryption. */
 static void build_message(struct worker *w, struct out_packet *p, uint32_t segment, uint32_t padded,
 			  struct tx_frame *f)
 {
@@ -187,12 +186,8 @@ static void build_message(struct worker *w, struct out_packet *p, uint32_t segme
 		.pad_len = padded - gso_segment_len(&p->gso, segment),
 	};
 	if (p->gso.segments > 1) {
-		uint8_t *headers = e->headers[e->message_count];
-
-		gso_write_headers(&p->gso, p->data, segment, headers);
-		job->src = p->data + gso_payload(&p->gso, segment);
-		job->head = headers;
-		job->head_len = p->gso.header_len;
+		job->head_len = gso_write_head(&p->gso, p->data, segment, job->dst);
+		job->src += gso_payload(&p->gso, segment) - p->gso.header_len + job->head_len;
 	}
 	e->messages[e->message_count++] =
 		(struct out_message){ .packet = p, .segment = segment, .frame = f };
