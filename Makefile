@@ -32,7 +32,7 @@ MANDIR ?= $(PREFIX)/share/man
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 NETWORKDIR ?= $(PREFIX)/lib/systemd/network
-# NetworkManager does not read /usr/local.
+# NetworkManager does not read /usr/local, so its file goes to /etc unless PREFIX is /usr.
 NMDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/NetworkManager/conf.d
 DOCDIR ?= $(PREFIX)/share/doc/wgxdp
 
@@ -76,8 +76,8 @@ ifneq ($(filter-out $(NEED_NO_LIBS),$(or $(MAKECMDGOALS),all)),)
   $(call require,$(LIBS))
   LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -pthread
 endif
-# `=`, and not `:=`: make looks for cmocka only when it links a test, because wgxdp itself does not
-# need cmocka.
+# This is assigned with `=`, so that make looks for cmocka only when it links a test. wgxdp itself
+# does not need cmocka.
 TEST_LDLIBS = $(call require,cmocka)$(shell $(PKG_CONFIG) --libs cmocka) $(LDLIBS)
 
 CPPFLAGS += -Iinclude -Iuser -I$(B) -I$(B)/bpf -D_GNU_SOURCE
@@ -131,7 +131,7 @@ SHARED := $(O)/tests/libshared.a
 SHARED_SRC := $(sort $(filter-out $(wildcard tests/unit/test_*.c),$(wildcard tests/unit/*.c)))
 WGXDP := $(O)/wgxdp
 
-# OTHERS: tests of AEAD backends that exist only on another architecture. They are not built.
+# OTHERS: the tests of the AEAD backends of another architecture. These tests are not built.
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 OTHERS := $(wildcard $(patsubst %,tests/unit/test_aead_%*.c,\
 	$(if $(filter aarch64,$(MACHINE)),avx sse,neon)))
@@ -155,7 +155,7 @@ VM_SCRIPTS := $(if $(BRIEF),tests/vm/bpf.sh tests/vm/interop.sh,$(sort $(wildcar
 	$(patsubst %,tests/net/%.sh,lifecycle moves accounting))
 VM_TESTS := $(foreach kernel,$(KERNELS),$(addprefix $(kernel):,$(VM_SCRIPTS)))
 FUZZERS := $(call tests_of,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-# `make tests` also compiles the fuzzers, so that they keep up with the code.
+# `make tests` also compiles the fuzzers, so that a change that breaks a fuzzer is noticed.
 FUZZ_OBJECTS := $(FUZZERS:%=%.o)
 
 # Helper programs for tests and measurements: tools/X.c -> build/tools/X.
@@ -200,8 +200,8 @@ DEBIAN_MIRROR ?= http://deb.debian.org
 comma := ,
 empty :=
 
-# The packages of the sysroot are unpacked but not configured, so none of their programs has to run
-# here.
+# mmdebstrap unpacks the packages but does not configure them, so no program of the other
+# architecture has to run on this machine.
 $(B)/%/sysroot/.complete: Makefile
 	@tools/install-deps arm64
 	@rm -rf $(@D) && mkdir -p $(dir $(@D))
@@ -219,10 +219,10 @@ arm64: ## cross-build program, tools and tests for arm64, below build/aarch64-li
 	@$(MAKE) --no-print-directory $(ARM64) all tests
 
 # In the guest, build/ has the programs for arm64 (tools/vm). The unit tests run without
-# CAP_NET_ADMIN and CAP_SYS_MODULE, because with either of them the kernel runs modprobe for each
-# NIC name that does not exist. Only ten tests of tests/net run: those whose results depend on the
-# architecture (threads, rings, the kernel's JIT, structures shared with the kernel, the NEON
-# backend, byte order).
+# CAP_NET_ADMIN and CAP_SYS_MODULE. With either of them the kernel would run modprobe for each NIC
+# name that does not exist, which takes minutes in emulation. Only ten tests of tests/net run: those
+# whose results depend on the architecture (threads, rings, the kernel's JIT, structures shared with
+# the kernel, the NEON backend, byte order).
 ARM64_KERNEL ?= 6.12
 ARM64_NET := lifecycle moves accounting roaming queues offloads workers uapi fulltunnel faults
 ARM64_VM = tools/vm --arch=arm64 --timeout=14400
@@ -330,7 +330,8 @@ check-san-run: tests
 	@SEQUENCES=6 CYCLES=10 BRIEF=1 $(RUN_TESTS) --suffix=' (asan)' $(SAN_UNIT_TESTS) \
 		$(SAN_NET_TESTS)
 
-# Tests run ten times slower under TSan, and it finds nothing in a test without threads.
+# TSan slows a test down by a factor of ten and finds nothing in a test without threads. So only the
+# tests whose source starts a thread run under TSan.
 THREAD_STARTS = pthread_create|job_start|worker_start|thrd_create
 THREADED = $(filter $(call tests_of,$(shell grep -lE '$(THREAD_STARTS)' $(unit_src) /dev/null)), \
 	$(SAN_UNIT_TESTS))
@@ -360,7 +361,7 @@ check-vm: tests ## Debian's kernels in QEMU (KERNELS=...; BRIEF=1: the short set
 	@PATIENCE=$${PATIENCE:-5} PACKETS=$${PACKETS:-5000} $(RUN_TESTS) --jobs=2 \
 		--timeout=1800 $(VM_TESTS)
 
-# `make check-toolchain SUITES=sid COMPILERS=clang` uses no compiler but the clang of Debian sid.
+# `make check-toolchain SUITES=sid COMPILERS=clang` tests only with the clang of Debian sid.
 SUITES ?= trixie sid
 check-toolchain: ## unit and BPF tests with the compilers of other Debian releases; root
 	@tools/install-deps toolchain
