@@ -25,7 +25,7 @@
  * other copies they are 0, and the verifier removes the code that reads kernel memory. */
 const volatile __u32 frame_start_at;	/* in struct xdp_buff: data_hard_start */
 const volatile __u32 frame_size_at;	/* in struct xdp_buff: frame_sz */
-const volatile __u32 shared_info_bytes; /* of struct skb_shared_info, rounded up; 0 = no check */
+const volatile __u32 shared_info_bytes; /* aligned size of struct skb_shared_info; 0 = no check */
 const volatile __u32 gso_size_at;	/* in struct skb_shared_info */
 const volatile __u32 gso_segs_at;	/* in struct skb_shared_info */
 

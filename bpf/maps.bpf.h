@@ -141,7 +141,7 @@ struct {
 	__type(value, struct nic_value);
 } nics SEC(".maps");
 
-/* xsks_key() -> AF_XDP socket of that queue; this map type has no BTF */
+/* xsks_key() -> AF_XDP socket of that queue; this map type does not accept BTF types */
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, XSKS_MAX);
@@ -149,7 +149,7 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } xsks SEC(".maps");
 
-/* socks_key() -> UDP socket; this map type has no BTF */
+/* socks_key() -> UDP socket; this map type does not accept BTF types */
 struct {
 	__uint(type, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY);
 	__uint(max_entries, SOCKS_MAX);

@@ -7,8 +7,8 @@
  *   Ethernet ─ untagged ┬─ IPv4: checksum, options, no fragment ─┬─ UDP header
  *                       └─ IPv6: a few extension headers ────────┘
  *
- * A packet ends where its IP header says. The frame may be longer, because Ethernet pads to 60
- * bytes. If the frame is shorter than its packet, the datagram is not whole. Three kinds of
+ * The length in the IP header decides where the packet ends. The frame may be longer, because
+ * Ethernet pads to 60 bytes. If the frame is shorter, the datagram is not whole. Three kinds of
  * extension headers are accepted before UDP (RFC 8200 4.1): hop-by-hop options, destination
  * options, and a routing header with no segments left. Packets with other or more extension headers
  * go to the stack, which delivers them to our UDP socket.

@@ -21,7 +21,7 @@
 #include "parse.bpf.h"
 
 enum verdict {
-	VERDICT_NOT_OURS,  /* not a UDP datagram to us, or the message cannot be read here */
+	VERDICT_NOT_OURS,  /* not a UDP datagram to us, or the message is not in the linear data */
 	VERDICT_HANDSHAKE, /* a handshake message, which goes to the daemon */
 	VERDICT_DATA,	   /* has the receiver index of a session */
 	VERDICT_INVALID,   /* addressed to us, but failed a check */
