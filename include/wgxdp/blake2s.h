@@ -215,8 +215,7 @@ static inline void blake2s_init(struct blake2s *s, size_t out_len)
 	blake2s_init_key(s, out_len, NULL, 0);
 }
 
-/* Writes the digest of out_len bytes to @out. Besides @out, only s->h holds the digest
- * afterwards. */
+/* Writes the digest of out_len bytes to @out. Afterwards s->h holds the digest as well. */
 static inline void blake2s_final(struct blake2s *s, void *out)
 {
 	s->t += s->used;

@@ -31,12 +31,12 @@
 #define INDEX_GRACE_S 5
 
 #define COOKIE_SECRET_MAX_AGE_S 120 /* [W] 5.4.7: the secret Rm changes every two minutes */
-/* A received cookie expires this long before COOKIE_SECRET_MAX_AGE_S is over, because a message
- * needs time to arrive before the peer changes its secret. */
+/* A received cookie is used for this much less than COOKIE_SECRET_MAX_AGE_S, because a message with
+ * the cookie must arrive before the peer changes its secret. */
 #define COOKIE_SECRET_LATENCY_S 5
 #define INITIATIONS_PER_SECOND 50 /* accepted from one peer, as in the kernel's WireGuard */
 
-#define REPLAY_WINDOW_BITS 8192 /* RFC 6479; the usable window is one 64-bit word less */
+#define REPLAY_WINDOW_BITS 8192 /* RFC 6479; only 8192 - 64 bits are usable as a window */
 
 /* Peers of one tunnel interface. The slots of the peers are 0..PEERS_MAX-1, and each BPF map whose
  * key is a slot has room for PEERS_MAX entries. */
@@ -45,8 +45,8 @@
 #define SESSIONS_MAX (1U << 20)	   /* receiver indices of pending handshakes and sessions */
 
 #define STAGED_PER_PEER 128	 /* packets that wait for a session; the oldest is dropped first */
-#define STAGED_TOTAL (1U << 16)	 /* packets of all peers */
-#define STAGED_BYTES (64U << 20) /* memory for the packets of all peers */
+#define STAGED_TOTAL (1U << 16)	 /* waiting packets of all peers */
+#define STAGED_BYTES (64U << 20) /* memory for the waiting packets of all peers */
 
 #define HANDSHAKE_QUEUE_LEN 4096 /* messages of types 1-3 in each queue to the control thread */
 /* The device is under load while a queue of handshake messages holds at least this number of

@@ -63,7 +63,7 @@ struct session_value {
 struct peer_value {
 	char public_key[45]; /* base64 */
 	char endpoint[64];   /* 192.0.2.1:51820 or [2001:db8::1]:51820; empty = none yet */
-	char name[32];	     /* from "# Name =" in the config */
+	char name[32];	     /* from the comment "# Name = ..." in the config file; empty = none */
 	__u8 zero[3];
 	__u64 latest_handshake; /* Unix time in s; 0 = never */
 };
@@ -117,7 +117,7 @@ struct drops_value {
 /* events: samples of dropped packets, at most about EVENTS_PER_S per second for each reason. */
 #define EVENTS_PER_S 10
 #define EVENTS_BYTES (1U << 16) /* size of the ring; when it is full, further samples are lost */
-#define EVENT_HEAD_LEN 64	/* IPv6, UDP and the header of a data message */
+#define EVENT_HEAD_LEN 64	/* holds the headers of IPv6, UDP and a data message */
 
 enum event_hook {
 	EVENT_XDP = 0,
@@ -151,14 +151,14 @@ static inline __u32 xsks_key(__u32 number, __u32 queue)
 	return number * NIC_QUEUES_MAX + queue;
 }
 
-/* tun_writer: the key is a worker, whose queue of the tunnel interface has the same number. The
+/* tun_writer: the key is the number of a worker, which is also the number of its TUN queue. The
  * value is the slot of the peer whose packet the worker is writing now, or SLOT_NONE. Values are 8
  * bytes apart in the mmapped array.
  *
- * heartbeat: the key is a worker. The value is the CLOCK_BOOTTIME in ns at which the worker wrote
- * it; 0 = the worker has not begun or has ended. A worker writes the value at least every second,
- * with or without traffic. If the value is older than HEARTBEAT_STALE_NS, the worker is considered
- * hung, and its packets go to the UDP socket of another worker. */
+ * heartbeat: the key is the number of a worker. The value is the CLOCK_BOOTTIME in ns of the
+ * worker's last heartbeat; 0 = the worker has not begun or has ended. A worker writes the value at
+ * least every second, with or without traffic. If the value is older than HEARTBEAT_STALE_NS, the
+ * worker is considered hung, and its packets go to the UDP socket of another worker. */
 #define HEARTBEAT_STALE_NS 2500000000ULL
 
 /* socks: the UDP sockets of the listen port. The IPv4 and the IPv6 sockets are two SO_REUSEPORT
