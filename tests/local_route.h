@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * local_route.h - waits for the local route of a new IPv6 address. The kernel adds this route later
- * than the address, by a work queue. Until then it drops packets to the address.
+ * than the address, by a work queue. Until then the kernel drops packets to the address.
  */
 #ifndef TESTS_LOCAL_ROUTE_H
 #define TESTS_LOCAL_ROUTE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * frames.h - builds frames for the tests of the NIC's programs: a frame that is valid for its
- * address family and message type, except for the bytes that the row of a test's table changes.
- * Only wire.h is shared with the program under test.
+ * frames.h - builds frames for the tests of the programs that are attached to a NIC. A frame is
+ * valid for its address family and message type, except for the bytes that the test changes
+ * ("pokes"). Only wire.h is shared with the program under test.
  *
  *   L2 Ethernet │ L3 IPv4 with options, IPv6 with extensions │ L4 UDP │ MSG WireGuard │ padding
  */
@@ -153,9 +153,9 @@ static inline void frame_message(struct frame *f, const struct frame_spec *s)
 	uint8_t *msg = f->data + f->at[MSG];
 	uint32_t receiver = s->receiver;
 
-	/* If the payload is cut short, type and index may lie behind its end, where they must not
-	 * matter. The offset of the index is hard-coded, so that the test finds a wrong struct in
-	 * wire.h. */
+	/* If payload_len is small, type and index are written behind the end of the payload. The
+	 * program under test must ignore them there. The offset of the index is hard-coded, so that
+	 * the test finds a wrong struct in wire.h. */
 	msg[0] = s->type;
 	for (int i = 0; i < 4; i++, receiver >>= 8)
 		msg[(s->type == WIRE_RESPONSE ? 8 : 4) + i] = receiver;

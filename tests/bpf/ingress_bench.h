@@ -95,7 +95,8 @@ static inline void read_counters(struct counters *c)
 	}
 }
 
-/* Before Linux 5.15 a test run of XDP accepts no context, and always uses queue 0 of lo. */
+/* Returns true if the kernel lets BPF_PROG_TEST_RUN choose the interface and the queue of an XDP
+ * program (Linux 5.15). Older kernels always use queue 0 of lo. */
 static inline bool takes_context(void)
 {
 	struct xdp_md md = { .data_end = ETH_ZLEN, .ingress_ifindex = LO };
@@ -178,7 +179,8 @@ static inline void put(const struct bpf_map *map, const void *key, size_t key_le
 	assert_int_equal(bpf_map__update_elem(map, key, key_len, value, value_len, BPF_ANY), 0);
 }
 
-/* Pretends that worker 0, to which put_nic() gives all queues, set its heartbeat @ago_ns ago. */
+/* Writes a heartbeat of worker 0 that is @ago_ns old, or in the future if @ago_ns is negative.
+ * put_nic() gives all queues to worker 0. */
 static inline void put_heartbeat(int64_t ago_ns)
 {
 	uint32_t worker = 0;

@@ -14,7 +14,7 @@
 #define SESSION 0x89abcdef   /* receiver index of a session of the peer in SLOT */
 #define PENDING 0x01020304   /* receiver index of an initiation that we sent to that peer */
 #define GONE_PEER 0x55555555 /* receiver index of a session of a peer without counters */
-#define UNKNOWN 0xefcdab89   /* SESSION with its bytes swapped */
+#define UNKNOWN 0xefcdab89   /* SESSION with its bytes swapped, to find a wrong byte order */
 #define SLOT 70000
 
 enum outcome {

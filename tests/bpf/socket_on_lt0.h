@@ -57,9 +57,9 @@ static inline void close_socket(struct socket_on_lt0 *s)
 	munmap(s->area, XSK_FRAMES * XSK_UMEM__DEFAULT_FRAME_SIZE);
 }
 
-/* Sends @frame from the far end of the veth. If @gso is not NULL, it tells the kernel to
- * complete the checksum, and may make the frame a train of datagrams: one large UDP packet, which
- * the kernel segments. Returns 0 or -errno. */
+/* Sends @frame from the far end of the veth. If @gso is not NULL, it asks the kernel to complete
+ * the UDP checksum. If @gso has a gso_type, @frame is one large UDP packet that stands for several
+ * datagrams. Returns 0 or -errno. */
 static inline int send_train(const struct frame *frame, const struct virtio_net_hdr *gso)
 {
 	const struct sockaddr_ll to = { .sll_family = AF_PACKET,

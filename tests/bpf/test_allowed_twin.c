@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_allowed_twin.c - inserts the same random prefixes into the worker's trie and the kernel's
- * LPM maps. Both must return the same peer for every address. The prefixes are close to each other,
- * so that many overlap.
+ * LPM maps. Both must return the same peer for every address. Most bits of the prefixes are zero,
+ * so that many prefixes overlap.
  */
 #include <netinet/in.h>
 

@@ -135,7 +135,7 @@ static void test_needs_pins(void **state)
 	assert_int_equal(umount(PINS_ROOT), 0);
 }
 
-/* Two interfaces share one NIC. The process of the second interface exits without detaching its
+/* Two tunnel interfaces share one NIC. The process of the second one exits without detaching its
  * program. The program must stay attached until chainlink_clean() removes it. On a kernel whose
  * verifier refuses our program in the dispatcher, the test checks only that the error advises to
  * leave out --chain, and that nothing stays attached. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_egress.c - runs the tunnel's TC egress program by BPF_PROG_TEST_RUN. A packet for a peer
- * passes and is counted for this peer. A few of the unicast packets without a peer pass each
- * second; all other packets without a peer are dropped and counted as drops. Needs CAP_BPF,
- * CAP_NET_ADMIN.
+ * test_egress.c - runs the tunnel's TC egress program by BPF_PROG_TEST_RUN. A packet whose
+ * destination belongs to a peer passes and is counted for this peer. If the destination belongs to
+ * no peer, a few unicast packets pass each second, and all others are dropped and counted as drops.
+ * Needs CAP_BPF and CAP_NET_ADMIN.
  */
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -80,8 +80,8 @@ static void allow(int family, struct inner_address a, uint32_t length, uint32_t 
 				 0);
 }
 
-/* Network 1 belongs to NET, except for the address 1.5, which belongs to HOST. Network 2 belongs to
- * OTHER. */
+/* Network x is 10.7.x.0/24 and fd07::x:0/112. Network 1 belongs to the peer NET, except for the
+ * address 1.5, which belongs to the peer HOST. Network 2 belongs to the peer OTHER. */
 static int setup(void **state)
 {
 	(void)state;
@@ -114,7 +114,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Waits for the next second, because the limit of packets without a peer counts per second. */
+/* Waits for the next second, in which packets without a peer pass again up to the limit. */
 static void reset_limit(void)
 {
 	sleep(1);
@@ -223,7 +223,7 @@ static void test_no_peer_limit(void **state)
 		assert_int_equal(run_frame(good, good_len, &peer.gso), ON);
 }
 
-/* Dropped multicast packets do not count towards the rate limit. */
+/* Dropped multicast packets do not use up the rate limit of unicast packets without a peer. */
 static void test_multicast_is_apart(void **state)
 {
 	const struct row many = { .to = { 1, 1 }, .to_group = true };
@@ -241,8 +241,8 @@ static void test_multicast_is_apart(void **state)
 	assert_int_equal(run_frame(frame, len, &nobody.gso), ON);
 }
 
-/* A packet that is not IP has no peer and is always dropped, however short it is. The kernel
- * refuses test runs with an IP packet that is shorter than its header. */
+/* A packet that is not IP has no peer and is always dropped, however short it is. A truncated IP
+ * header cannot be tested, because BPF_PROG_TEST_RUN refuses such a packet. */
 static void test_odd_packets(void **state)
 {
 	const struct row peer = { .to = { 1, 1 } };

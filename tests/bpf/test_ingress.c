@@ -23,7 +23,7 @@ static void test_row(void **state)
 	set_forwarding(false, false);
 }
 
-/* A frame that is cut short anywhere is not ours. */
+/* A frame that is cut short anywhere passes to the stack. */
 static void test_truncation(void **state)
 {
 	static const struct frame_spec specs[] = {
@@ -74,7 +74,8 @@ static void test_lengths(void **state)
 	}
 }
 
-/* A packet with one flipped bit in the IPv4 header and the old checksum is not ours. */
+/* If one bit of the IPv4 header is flipped, its checksum is wrong, and the packet passes to the
+ * stack. */
 static void test_flipped_header_bits(void **state)
 {
 	const struct frame_spec s = { DATA(4), .options = 8 };
@@ -160,7 +161,8 @@ static void test_unknown_nic(void **state)
 	put_nic(LO, NIC_NUMBER);
 }
 
-/* Queue 65 of one NIC must not get the socket of queue 1 of the next NIC. */
+/* Queue 65 of one NIC must not get the socket of queue 1 of the next NIC, although xsks_key() gives
+ * the same key for both. */
 static void test_queues(void **state)
 {
 	const struct frame_spec s = { DATA(4) };

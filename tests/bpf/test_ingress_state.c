@@ -96,7 +96,7 @@ static void test_mac1_wrong(void **state)
 	put_key(false);
 }
 
-/* The index is checked before mac1. Types 3 and 4 have no mac1. Without a mac1 key, mac1
+/* The receiver index is checked before mac1. Types 3 and 4 have no mac1. Without a mac1 key, mac1
  * is not checked. */
 static void test_mac1_order(void **state)
 {

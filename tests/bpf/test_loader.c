@@ -49,7 +49,7 @@ static void test_free_leaves_nothing(void **state)
 	loader_free(NULL);
 }
 
-/* When one of two interfaces ends, the pins of the other one stay. */
+/* When the loader of one tunnel interface is freed, the pins of another tunnel interface stay. */
 static void test_two_interfaces(void **state)
 {
 	struct loader *other;
@@ -64,8 +64,8 @@ static void test_two_interfaces(void **state)
 	assert_true(exists(DIR_OF("wg0") "/peers"));
 }
 
-/* After kill -9 the link is gone, and the pins stay. The next loader of the same interface removes
- * them. */
+/* A child process exits without freeing its loader, as after kill -9. Its XDP link is gone, but its
+ * pins stay. The next loader of the same interface removes the pins. */
 static void test_after_a_crash(void **state)
 {
 	const struct session_value v = { .slot = 7 };
@@ -185,7 +185,7 @@ static void test_live_owner(void **state)
 	assert_string_equal(loader_pinned(loader), DIR_OF("wg0"));
 }
 
-/* pins_clean() removes what a dead owner left, without creating a loader. */
+/* pins_clean() removes the pins of a dead daemon without creating a loader. */
 static void test_clean(void **state)
 {
 	int status;
@@ -206,8 +206,8 @@ static void test_clean(void **state)
 	assert_false(exists(PINS_ROOT "/wgxdp"));
 }
 
-/* EACCES from the verifier can mean a refused program or a missing capability. Our capabilities
- * tell which. */
+/* If loading fails with EACCES, the verifier has refused the program or the process lacks a
+ * capability. This process has all capabilities, so the error must blame the verifier. */
 static void test_refused_by_the_verifier(void **state)
 {
 	(void)state;
@@ -410,7 +410,7 @@ static void test_counters_from_the_wire(void **state)
 
 	(void)state;
 	make_loader();
-	/* The datagrams go over lo, whose MAC address is all zeros. */
+	/* The datagrams go over lo, whose frames have the MAC address of lo as destination. */
 	run("ip address add 198.51.100.1/32 dev lo");
 	run("ip route add local 192.0.2.1 dev lo src 198.51.100.1");
 	assert_int_equal(loader_attach(loader, 1, "lo", LOADER_MODE_GENERIC, &native, &f), 0);

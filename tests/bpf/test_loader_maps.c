@@ -13,8 +13,8 @@
 #include "wgxdp/limits.h"
 #include "wgxdp/wire.h"
 
-/* How many of the next insertions fail with ENOMEM, as they do at times while the kernel refills
- * the memory of its maps. */
+/* This many of the next insertions fail with ENOMEM. Real insertions sometimes fail in this way
+ * while the kernel refills the memory of its maps. */
 static unsigned refusals;
 
 /* Replaces libbpf's function in this test program: fails @refusals times, and then calls libbpf's
@@ -260,7 +260,7 @@ static void test_memory_stays_short(void **state)
 	assert_int_equal(err, 0);
 }
 
-/* The fd is readable only while samples wait to be read. */
+/* The fd of the ring `events` is readable only while the ring holds samples. */
 static void test_events_fd(void **state)
 {
 	struct listen_key k = { .address = { [10] = 0xff, 0xff, 192, 0, 2, 9 },

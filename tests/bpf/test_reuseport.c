@@ -2,8 +2,8 @@
 /*
  * test_reuseport.c - which of several real sockets on lo gets a datagram, for IPv4 and IPv6:
  *
- *   control thread ── bound alone, SO_REUSEPORT later ─┐
- *   worker 0, worker 1 ── joined ──────────────────────┴─ one port; the loader's program chooses
+ *   control thread ── binds first, then sets SO_REUSEPORT ─┐
+ *   worker 0, worker 1 ── bind with SO_REUSEPORT ──────────┴─ one port; the BPF program chooses
  */
 #include <linux/filter.h>
 #include <netinet/in.h>
@@ -165,7 +165,7 @@ static void test_by_type_and_index(void **state)
 	begin_groups(groups);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		for (unsigned g = 0; g < 2; g++)
-			/* From three ports, because a choice by hash could be right by chance. */
+			/* Send from three ports: a choice by hash could be right by chance. */
 			for (unsigned n = 0; n < 3; n++) {
 				assert_int_equal(receiver_of_message(&groups[g], cases[i].type,
 								     cases[i].index),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tclink.c - the loader's TC program on a NIC: tcx and clsact, foreign filters, dead owners,
- * and a real frame that the program drops.
+ * test_tclink.c - the loader's TC program on a NIC: tcx and clsact, filters of other programs,
+ * filters that a dead daemon has left, and a real frame that the program drops.
  */
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
@@ -181,7 +181,7 @@ static void test_foreign_qdisc(void **state)
 	remove_foreign();
 }
 
-/* Two interfaces attach their programs to one NIC. */
+/* Two tunnel interfaces attach their programs to one NIC. */
 static void test_two_interfaces(void **state)
 {
 	struct loader *other;

@@ -197,8 +197,8 @@ static void test_nic_goes_away(void **state)
 	assert_int_equal(loader_attach(loader, 0, "lt2", LOADER_MODE_AUTO, &native, &f), -ENODEV);
 }
 
-/* A veth refuses native XDP while the MTU of its other end is too large. Asking the driver leaves
- * nothing attached, and leaves the TC program in place. */
+/* A veth refuses native XDP while the MTU of its other end is too large. loader_is_accepted() asks
+ * the driver, but leaves no XDP program attached, and keeps the TC program. */
 static void test_is_accepted(void **state)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, q);

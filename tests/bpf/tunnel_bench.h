@@ -6,7 +6,8 @@
  *   queue 0, queue 1 ─ write ─▶ tun ─ TC ingress ─▶ 10.7.0.1, fd07::1 port INNER_HOST_PORT
  *   tun_writer = slot
  *
- * Network 1 belongs to peer NEAR, network 2 and the address 1.9 to peer FAR, network 3 to no peer.
+ * Network x is 10.7.x.0/24 and fd07::x:0/112. Network 1 belongs to the peer NEAR, network 2 and the
+ * address 1.9 to the peer FAR, and network 3 to no peer.
  */
 #ifndef TESTS_BPF_TUNNEL_BENCH_H
 #define TESTS_BPF_TUNNEL_BENCH_H

@@ -65,7 +65,7 @@ static void seal(const struct aead_backend *backend, size_t n, const uint32_t *l
 					     .src = packets[i].plain,
 					     .dst = packets[i].sealed,
 					     .len = len };
-		if (i % 3 == 1) { /* the plaintext comes in pieces */
+		if (i % 3 == 1) { /* split the plaintext: a head, the rest at src, and zeros */
 			jobs[i].head_len = len / 3;
 			memcpy(jobs[i].dst, packets[i].plain, jobs[i].head_len);
 			jobs[i].src += jobs[i].head_len;

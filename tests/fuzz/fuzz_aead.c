@@ -2,7 +2,7 @@
 /*
  * fuzz_aead.c - compares batches of AEAD jobs with libsodium. Five bytes of input describe a job:
  * its length (two bytes), key, offset and flags. The plaintext is the input itself, repeated as
- * often as needed. In some jobs the plaintext comes in pieces.
+ * often as needed. In some jobs the plaintext is split: a head, the rest at src, and zeros.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -78,7 +78,8 @@ static void make_jobs(size_t n)
 	}
 }
 
-/* Sets the head and the padding of jobs that seal. */
+/* Splits the plaintext of each job: a head, the rest at src, and zeros that are not read from src.
+ * A job in place has no head. */
 static void make_pieces(size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

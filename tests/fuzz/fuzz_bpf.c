@@ -2,8 +2,8 @@
 /*
  * fuzz_bpf.c - runs the XDP program by BPF_PROG_TEST_RUN on frames that differ little from valid
  * ones. The program must return a verdict and leave the frame unchanged. In each frame that goes to
- * an AF_XDP socket, the worker's parser must find a data message with a live index. A frame that is
- * not addressed to us is never dropped. Needs root; without it nothing is tested.
+ * an AF_XDP socket, the worker's parser must find a data message for the session. A frame that is
+ * not addressed to us is never dropped. Needs root; without root nothing is tested.
  *
  * Input: flags that choose the frame, its length, then pairs of an offset and a value to XOR there.
  */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_conf.c - every text is either refused with a message, or yields values as conf.h promises.
- * conf_check(), which continues after a fault, refuses the same texts. What conf_format() writes
- * can be parsed, and is then written as the same text again. The input is also read as the daemon's
- * reply to get=1: the reply is either refused, or yields values that can be written and parsed.
+ * fuzz_conf.c - parses any text as a config file. The text is either refused with a message, or
+ * yields values as conf.h promises. conf_check(), which continues after a fault, refuses the same
+ * texts. The text that conf_format() writes can be parsed, and is then written unchanged. The input
+ * is also parsed as the daemon's reply to a UAPI get=1: the reply is either refused, or yields
+ * values that can be written and parsed.
  */
 #include <stdlib.h>
 #include <string.h>

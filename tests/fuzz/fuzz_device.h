@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_device.h - the operations that a device calls in a fuzzer. */
+/* fuzz_device.h - the callbacks of a struct device, for fuzzers that create a device. */
 #ifndef WGXDP_FUZZ_DEVICE_H
 #define WGXDP_FUZZ_DEVICE_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_frame.c - parses any bytes as a frame from AF_XDP. A datagram that is found must lie within
- * the frame. A frame that carries the same payload back to the sender must be found valid, with
- * this payload.
+ * the frame. The fuzzer then builds a frame that carries the same payload back to the sender. The
+ * parser must accept that frame and find the payload.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /*
  * fuzz_gso.c - segments a packet as its vnet header says; both are arbitrary bytes. Nothing beyond
  * the packet may be read or written. A valid TCP or UDP packet must be cut into the same segments
- * as by the plain code of segments.c.
+ * as by the simple reference code in tests/unit/segments.c.
  */
 #include "path/gso.h"
 

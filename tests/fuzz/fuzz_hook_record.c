@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* hook_record_parse() either refuses the input or uses all of it: the lengths of the magic, the
- * path, the hooks, their letters and all NULs add up to the length of the input. */
+/* hook_record_parse() either refuses the input or uses all of it: the magic, the path of the config
+ * file, and the hooks, each preceded by the letter of its kind. Each of these strings ends in a
+ * NUL. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -79,7 +79,7 @@ static void as_unreachable(const uint8_t *data, size_t size)
 		abort();
 }
 
-/* A translated packet can be parsed again, and nothing beyond the packet is accessed. */
+/* After NAT is undone, the packet can be parsed again. Nothing beyond the packet is accessed. */
 static void as_translated(const uint8_t *data, size_t size)
 {
 	const struct conntrack_tuple other = { .source = { 1, 2, 3 }, .destination = { 9 } };

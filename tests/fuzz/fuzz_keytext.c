@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_keytext.c - every text is either refused, or is the text that its key encodes to. Only hex
- * digits may differ in case. */
+/* fuzz_keytext.c - a text is either refused or parsed as a key. The parsed key must be encoded to
+ * the same text again. Only the case of hex digits may differ. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

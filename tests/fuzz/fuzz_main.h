@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_main.h - the entry point of a fuzzer. With -DFUZZ_REPLAY it works with any compiler, and has
- * a main() that runs each file named on the command line, so that a finding can be debugged.
+ * fuzz_main.h - the entry point of a fuzzer. With -DFUZZ_REPLAY any compiler can build the fuzzer,
+ * and main() feeds it each file named on the command line, so that a finding can be debugged.
  */
 #ifndef WGXDP_FUZZ_MAIN_H
 #define WGXDP_FUZZ_MAIN_H

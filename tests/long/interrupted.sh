@@ -3,7 +3,8 @@
 # timeout: 600
 #
 # tools/vm and tools/toolchain leave no process and no file behind, no matter when they are stopped.
-# The test stops them just before the guest or the first process of the namespace starts, and later.
+# The test stops tools/vm at several moments around the start of the guest, and tools/toolchain at
+# several moments around the start of the first process in the namespace.
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -14,10 +15,12 @@ KERNEL=trixie
 DIRECTORY=$TMP/stopped
 TREE=$DIRECTORY/tree
 
-# tools/vm and tools/toolchain export the name of the directory that they use.
+# Finds the processes by their environment: both tools export the name of the directory that they
+# use.
 processes() { grep -lzE "^(job|root)=$DIRECTORY/" /proc/[0-9]*/environ 2>/dev/null; }
 has_file() { compgen -G "$1" >/dev/null; }
-# Uses only shell builtins, which are fast, because a child may be named NAME only for a moment.
+# Returns true if process $pid has a child named NAME. Uses only shell builtins, which are fast,
+# because the child may have this name only for a moment.
 has_child() # NAME
 {
 	local children='' child name=''
@@ -29,7 +32,7 @@ has_child() # NAME
 	return 1
 } 2>/dev/null
 
-stop() # WHAT PAUSE CONDITION COMMAND...: stops the command PAUSE after the condition holds
+stop() # WHAT PAUSE CONDITION COMMAND...: stops the command PAUSE seconds after CONDITION is true
 {
 	local pid end=$((SECONDS + 200))
 	rm -rf "$DIRECTORY"

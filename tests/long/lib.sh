@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# lib.sh - builds the Debian package in a clean copy of the project, for tests that install it. The
-# packages are $TMP/wgxdp_$version-1_amd64.deb and $TMP/wgxdp_99.1-1_amd64.deb.
+# lib.sh - builds the Debian package in a clean copy of the project, for tests that install it.
+# build_package makes $TMP/wgxdp_$version-1_amd64.deb, and build_newer_package then makes
+# $TMP/wgxdp_99.1-1_amd64.deb.
 
 TREE=$TMP/wgxdp-0.2.0
 # shellcheck disable=SC2034 # the tests read it

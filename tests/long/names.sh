@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: MIT
 # timeout: 240
 #
-# A name stands for two addresses, and nobody answers at the first one. Shortly before wgxdp gives
-# up the first handshake, it tries the second address, although the host has sent only a single
-# packet.
+# The endpoint of b is a name with two addresses, and nothing answers at the first address. Shortly
+# before wgxdp gives up the first handshake, it tries the second address, although the host has sent
+# only a single packet.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 #
 #   /etc/hosts: vpn.test is 192.0.2.9, where there is no host, and 192.0.2.2
 
 cd "$(dirname "$0")/../.." || exit 1
-OWN_MOUNTS=yes # for /etc/hosts
+OWN_MOUNTS=yes # a mount namespace of its own, in which the test replaces /etc/hosts
 . tests/net/lib.sh
 need_root
 need_cmd ip wg jq ping

@@ -6,7 +6,7 @@
 # system's files, so that the system itself does not change.
 
 cd "$(dirname "$0")/../.." || exit 1
-OWN_MOUNTS=yes # for the overlay
+OWN_MOUNTS=yes # a mount namespace of its own, in which the test mounts the overlay
 . tests/net/lib.sh
 . tests/long/lib.sh
 need_root
@@ -52,7 +52,7 @@ leave_root()
 }
 trap 'leave_root; cleanup' EXIT
 inside() { in_ns a env PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$ROOT" "$@"; }
-# Lists the files that differ from the system's, except those of dpkg and ldconfig themselves.
+# Lists the files that have changed in the overlay, except logs, caches and dpkg's own files.
 changes()
 {
 	(cd "$TMP/files/upper" && find . ! -type d |

@@ -11,7 +11,7 @@
 # Options that a test gives itself come later and so prevail.
 #
 # Tests in ANY_PATH do not depend on the path of packets, so they run with all options of a row.
-# Tests in OWN_PATH choose --rx and --tx themselves or say which path packets must take, so they run
+# Tests in OWN_PATH choose --rx and --tx themselves or check which path packets take, so they run
 # with only the other options of the row. Set TESTS to run only some of the tests.
 
 . "$(dirname "$0")/../net/lib.sh"

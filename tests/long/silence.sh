@@ -65,7 +65,7 @@ for i in "${!pairs[@]}"; do
 	# tunnel, because no peer's AllowedIPs contain the addresses of the kernel's own multicast.
 	in_ns "$sender$i" bash -c "echo hello > /dev/udp/$to/9"
 done
-DATA=$((16 + 48 + 16)) # 34 bytes, padded to 48; the ICMP error has 62, padded to 64
+DATA=$((16 + 48 + 16)) # the IP packet has 34 bytes, padded to 48; the ICMP error 62, padded to 64
 ERROR=$((16 + 64 + 16))
 wait_for 5 all_are "$((92 + ERROR)) $((148 + DATA))"
 for i in "${!pairs[@]}"; do

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 1
 need_root
 need_cmd git dpkg-buildpackage dh mmdebstrap mke2fs qemu-system-x86_64
 
-# What wgxdp and the test need.
+# The Debian packages that the guest needs to run wgxdp and the test.
 PACKAGES="systemd-sysv systemd-resolved dbus udev kmod procps iproute2 iputils-ping nftables jq
 	python3 wireguard-tools
 	libbpf1 libxdp1 libsodium23 libmnl0 libc-ares2 libnftables1 libjansson4"

@@ -55,7 +55,8 @@ def count(sock, kind):
 
 
 def given_up(s):
-    """b is a socket that never answers. There is an initiation every 5 to 5.334 s, for 90 s."""
+    """In namespace b a socket never answers. The daemon sends an initiation every 5 to 5.334 s, for
+    90 s."""
     sock = bound(s.b, "192.0.2.2", 51820)
     s.ping()
     start = time.monotonic()
@@ -82,8 +83,8 @@ def given_up(s):
 
 
 def unanswered(s):
-    """b is a peer that has a session and falls silent. A new handshake begins 15 s after a data
-    packet."""
+    """The peer in namespace b has a session and falls silent. The daemon begins a new handshake
+    15 s after it has sent data."""
     sock = bound(s.b, "192.0.2.2", 51820)
     s.node.connect(sock, TO)
     time.sleep(1)
@@ -115,7 +116,8 @@ def expires(s):
     list(drain(sock))
     after = offer()
     say("data is accepted for 180 seconds", after == before + 1, f"{before} {after}")
-    # The responder received data after 165 s, but only the initiator renews the session.
+    # Data that arrives in a session older than 165 s makes an initiator renew the session. The
+    # daemon is the responder of this session, so it begins no handshake.
     time.sleep(2)
     sent = count(sock, INITIATION)
     say("the responder begins no handshake", sent == 0, sent)
@@ -198,7 +200,8 @@ def messages_at(sock):
 
 
 def renewed(s, begins):
-    """b is wgxdp or wireguard-go. @begins, "a" or "b", sends a packet every second for 310 s."""
+    """The node in namespace b is wgxdp or wireguard-go. The host in namespace @begins, "a" or "b",
+    sends a packet every second for 310 s."""
     sock = tap(s.b)
     s.ping(begins, 310)
     seen = [(who, kind) for who, kind, _ in messages_at(sock)]
@@ -211,7 +214,8 @@ def renewed(s, begins):
 
 
 def stopped(s):
-    """b is wgxdp. While data flows, a's daemon is stopped for 200 s."""
+    """The node in namespace b is wgxdp. While data flows, the daemon in namespace a is stopped for
+    200 s."""
     sock = tap(s.b)
     flow = subprocess.Popen(["nsenter", f"--net=/run/netns/{s.a}", "ping", "-q", "-f", "-w", "215",
                              "10.99.0.2"], stdout=subprocess.DEVNULL)

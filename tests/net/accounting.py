@@ -85,7 +85,7 @@ class Bench:
 
     def send(self, message, times=1):
         for _ in range(times):
-            select.select([], [self.outer], [], PATIENCE_S)  # its buffer may be full
+            select.select([], [self.outer], [], PATIENCE_S)  # waits for room in the send buffer
             self.outer.sendto(message, TO)
 
     def good(self, **how):
@@ -219,7 +219,8 @@ class Tally:
 
 
 def mixed(b, count):
-    """Sends @count packets. The host sends a fifth of them into the tunnel."""
+    """Sends @count packets: the host sends a fifth of them into the tunnel, and the peer the
+    others."""
     b.connect()
     before, veth = b.show(), b.veth_drops()
     mix, tally, want = Mix(b, 1), Tally(b), {}
@@ -349,7 +350,7 @@ class Reasons:
             struct.pack("<II", 3, b.session.remote_index) + bytes(56)))
 
         def flood():
-            with wgpeer.held(b.pid):  # holds the control thread
+            with wgpeer.held(b.pid):  # the control thread is stopped meanwhile
                 b.send(right, 10000)
         # Both reasons occur. How often each occurs depends on the number of workers that read.
         self.expect("more initiations than the queue holds",
@@ -481,7 +482,7 @@ class Sources:
         return int(ends[base64.b64encode(node.public).decode()].rpartition(":")[2])
 
     def moved_to(self, node, sock, patience_s):
-        """True if @node's endpoint becomes @sock in time."""
+        """True if @node's endpoint becomes the address of @sock within @patience_s."""
         port, end = sock.getsockname()[1], time.monotonic() + patience_s
         while self.endpoint_port(node) != port:
             if time.monotonic() > end:

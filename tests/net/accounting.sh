@@ -19,7 +19,7 @@
 #   tx_full       the worker reaps completions before it gives up, and a veth never keeps a frame
 #   no_resources  memory and map entries do not run out
 #   tun_rx        nothing on the host refuses an IP packet from the tunnel interface
-#   loop          a route would have to change; see tunnel_loop.sh
+#   loop          needs a change of routes; tunnel_loop.sh causes it
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -37,7 +37,7 @@ def key(name):
     return base64.b64encode(hashlib.sha256(name.encode()).digest()).decode()
 
 
-# Clamps the key as `wg genkey` does, because wireguard-go prints the clamped key.
+# This key is clamped, like the keys of `wg genkey`, because wireguard-go prints every key clamped.
 PRIVATE = base64.b64encode(b"\x08" + hashlib.sha256(b"private").digest()[1:31] + b"\x40").decode()
 OWN = run("wg", "pubkey", text=PRIVATE.encode())[1].decode().strip()
 PUBLIC = [key(f"public {i}") for i in range(4)]

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# `attach --confirm` undoes everything, hooks included, unless `wgxdp confirm` runs in time.
+# `attach --confirm` removes the tunnel again and runs the PostDown hook, unless `wgxdp confirm`
+# runs in time.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 

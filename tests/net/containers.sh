@@ -49,7 +49,7 @@ in_ns i nft -f - <<-END
 	}
 END
 
-# The server answers with the address from which the request came.
+# The web server answers with the address from which the request came.
 spawn i /usr/bin/python3 -c '
 import http.server
 class Address(http.server.BaseHTTPRequestHandler):

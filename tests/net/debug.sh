@@ -68,7 +68,8 @@ flood() # WHAT COUNT ACTION
 	holds "$1: not every message has a line of its own" "$(told | head -1)" -lt "$2"
 }
 
-# The BPF programs learn with a delay that the host now forwards, so the caller repeats this check.
+# After the host begins to forward, the BPF programs learn of this with a delay. The caller
+# therefore repeats this check.
 passed_on()
 {
 	provoke mac

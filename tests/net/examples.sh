@@ -146,7 +146,7 @@ while IFS= read -r line; do
 	ok "wgxdp(8): $line" run "$line"
 done <"$TMP/example.2"
 clean "nothing is left" a "$A"
-# wgquick.sh tests the sixth example
+# wgquick.sh runs the command of the sixth example. Here only its text is compared.
 is "wgxdp(8): the sixth example is the command for wg-quick" "$(cat "$TMP/example.6")" \
 	"WG_QUICK_USERSPACE_IMPLEMENTATION=wgxdp wg-quick up wg0"
 ok "the laptop detaches" down b "$B"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A flood to one peer, whose path is slow, does not push out the packets of another peer. Both peers
-# share the UDP socket of the worker, and so its send buffer.
+# A flood to a peer behind a slow link does not push out the packets to another peer. The packets to
+# both peers leave by the same UDP socket of a worker, and so share its send buffer.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1, 10 Mbit/s ════ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 #                     └── eth1 198.51.100.1 ════════ 198.51.100.2 eth0 ── c: wgxdp 10.99.0.3

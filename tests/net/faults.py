@@ -104,7 +104,8 @@ class End:
                 values["Udp6InErrors"])
 
     def tally(self):
-        """Returns how many datagrams the box sent to this node, and how many met each fate."""
+        """Returns how many datagrams the middlebox sent to this node, and {fate: number}: how many
+        were delivered, and how many were dropped or lost for each reason."""
         shown = self.show()
         fates = {k: n for k, n in shown["drops"].items() if k not in OUTGOING}
         fates |= {k: n for k, n in shown["lost"].items() if k not in LOST_ELSEWHERE}
@@ -114,8 +115,8 @@ class End:
         return self.box.counts()[self.side]["sent"], fates
 
     def settled(self, before):
-        """Waits until every datagram since @before is accounted for. Returns (missing, count of
-        each fate)."""
+        """Waits until every datagram since @before is accounted for. Returns the number of missing
+        datagrams and {fate: number}, as tally() does."""
         end = time.monotonic() + PATIENCE_S
         while True:
             sent, fates = self.tally()
@@ -274,8 +275,8 @@ def forge(a, b, box):
 
 
 def readdress(a, b, box):
-    """Sends authentic data with a changed source port and the old checksum. No endpoint may follow
-    it."""
+    """Sends authentic data with a changed source port and the old checksum. No endpoint may change
+    to this port."""
     ends = [e for e in (a, b) if e.ours]
     before = {e: e.tally() for e in ends}
     settings = a.settings(), b.settings()

@@ -11,8 +11,9 @@
 #   └───────────────┘          └─────────────────┘          │ 192.0.2.2     │
 #                                                           └───────────────┘
 # The test prints SEED; a run with the same SEED has the same faults. BYTES by TCP and DATAGRAMS by
-# UDP are sent in each direction, repeatedly until LASTS seconds are over. OUTERS lists the outer
-# families. With FROM_THE_START=1 the first handshake also meets the faults.
+# UDP are sent in each direction, repeatedly until LASTS seconds are over. OUTERS lists the IP
+# versions of the outer packets (4, 6). With FROM_THE_START=1 the first handshake also meets the
+# faults.
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -4,7 +4,7 @@
 # Runs `wgxdp check` on config files like those that web interfaces, VPN providers, routers and
 # installers write, but with example keys. tests/files/expected lists what `check` must find in each
 # file. The namespace has no routes, so `check` compares no MTU with that of a path. The command
-# resolvconf is a stand-in, so that no file fails because it sets DNS servers. In the end the test
+# resolvconf is a stand-in, so that no file fails because it sets DNS servers. Afterwards the test
 # checks the examples in configs/.
 
 . "$(dirname "$0")/lib.sh"

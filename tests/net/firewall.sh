@@ -10,7 +10,7 @@
 #   │ 192.0.2.1        eth0 ════════ eth0 192.0.2.2      │
 #   └───────────────────────┘            └───────────────┘
 #
-# With LONG=1 it also tests how long data flows after the filter begins to drop handshakes.
+# LONG=1 also tests how long data flows after the packet filter begins to drop handshakes.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -69,7 +69,7 @@ pings() # FROM COUNT [-W S]: prints how many pings are answered
 	answers "$2" "$1" "${@:3}" $to
 }
 
-blocked() # FROM: prints how many of three pings are answered. The others are not awaited for long.
+blocked() # FROM: prints how many of three pings are answered; waits at most 1 s for the answers
 {
 	pings "$1" 3 -W 1
 }
@@ -95,7 +95,8 @@ seen() # PATH
 		holds "$1: OUTPUT sees one data message, which refreshes the conntrack entry" \
 			"$(counted o4)" -le 1
 	else
-		# netfilter may count a train of messages as one packet.
+		# With UDP segmentation, several messages may pass netfilter as one packet, so the
+		# bytes are compared.
 		holds "$1: INPUT sees the bytes of the data" "$(counted i4 bytes)" -ge \
 			$((101 * 128))
 		holds "$1: OUTPUT sees the bytes of the data" "$(counted o4 bytes)" -ge \

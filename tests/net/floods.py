@@ -35,7 +35,7 @@ from accounting import FORGER, INNER, OURS, TO, Bench, bound, drain, say
 FLOOD, ROUNDS = 400, 5
 BURST, FOREIGN_BURST = 700, 300  # wgxdp is under load at 512 queued messages, wireguard-go at 128
 HONEST, OTHER, FLOODER = "192.0.2.2", "192.0.2.3", "192.0.2.66"
-RETRY_S, JITTER_S, ATTEMPTS = 5, 0.333, 6  # six attempts take less than 30 s
+RETRY_S, JITTER_S, ATTEMPTS = 5, 0.333, 6  # the sixth attempt begins within 27 s of the first
 PROBE_S = 1
 
 
@@ -46,7 +46,8 @@ def junk(remote, cookie=None):
 
 
 class Load(threading.Thread):
-    """Keeps a node under load: stops the node with @still and meanwhile sends bursts from @sock."""
+    """Within this context a node is under load: @still stops the node again and again, and
+    meanwhile @sock sends bursts of initiations to the node."""
 
     def __init__(self, still, sock, to, remote, burst=BURST):
         super().__init__()
@@ -372,7 +373,7 @@ class Swarm:
         self.rng = random.Random(1)
 
     def connect(self, still):
-        """Runs until all have a session, or one has used up its attempts."""
+        """Runs until all members have a session, or a member has used up its attempts."""
         due = []
         with still:  # so that the hub finds all initiations at the same time
             for n, m in enumerate(self.members):

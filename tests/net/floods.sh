@@ -3,7 +3,7 @@
 # timeout: 240
 #
 # Floods of handshakes and of forged packets, also from a peer's own address and port. A peer with a
-# session keeps its session, a peer without one gets one, and the flooder's packets are counted.
+# session keeps it, a peer without a session gets a session, and the flooder's packets are counted.
 #
 #   ┌──────── a ────────┐            ┌────────────── b ──────────────┐
 #   │ wgxdp, a hub      │            │ floods.py: 192.0.2.2 a peer   │

@@ -59,7 +59,7 @@ state() # prints the network settings of namespace a
 	done
 	cat "$TMP/dns"
 }
-host_state() # prints the settings that remain on the host
+host_state() # prints the host's settings that attach changes and detach must restore
 {
 	in_ns a ip -j rule
 	in_ns a ip -6 -j rule
@@ -152,8 +152,8 @@ ok "the log reports what was restored" eval \
 is "no packet has left unencrypted" "$(clear_packets)" 0
 ok "the internet is reached" reached
 
-# While the interface is in another namespace, attach's rules and tables are undone, so a's packets
-# bypass the tunnel.
+# While the tunnel interface is in another namespace, wgxdp removes the rules and tables that attach
+# made. Packets of namespace a then bypass the tunnel.
 in_ns a ip link set "$A" netns "$ID-c"
 ok "in another namespace: the rules are undone" wait_for 5 eval "! in_ns a ip rule | grep -q 51820"
 ok "in another namespace: the tables are undone" \

@@ -54,7 +54,8 @@ attach_says "does not warn of veth, where the UDP sockets are faster" "" eth0 \
 attach_says "does not warn of veth, even if it may not use BPF" "" eth0 \
 	env -u WGXDP_VETH_AS_NIC setpriv --bounding-set -bpf,-sys_admin,-perfmon
 
-# In the foreground the log and attach write to the same standard error.
+# In the foreground, the log and the attach command write to the same standard error, so each reason
+# must be printed only once.
 foreground_says() # LOG_LEVEL (default: none)
 {
 	local path pid

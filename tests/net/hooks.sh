@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # attach and detach run PreUp, PostUp, PreDown and PostDown as wg-quick(8) runs them: also in the
-# foreground, after kill -9, and if the file was changed, broken or removed meanwhile.
+# foreground, after kill -9, and if the config file was changed, broken or removed meanwhile.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 
@@ -22,7 +22,7 @@ config() # HOOK...: "PostUp=command"
 	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
 }
 
-logged() # KIND...: prints a hook of each kind that records its name and the state of the interface
+logged() # KIND...: prints a hook of each kind, which logs its kind, and 1 if the interface exists
 {
 	local kind
 	for kind; do
@@ -183,8 +183,8 @@ ok "the hook is ended" wait_for 5 ended
 ok "ExecStop finds nothing to do" in_ns a env SERVICE_RESULT=success "$WGXDP" detach "$A"
 clean "a PostDown that hangs: nothing is left" a "$A"
 
-# A stopped daemon gets SIGTERM, and then a request from `detach`. When it continues, SIGTERM ends
-# it without an answer to the request, and `detach` succeeds.
+# A stopped daemon gets SIGTERM, and then a request from `detach`. When the daemon continues,
+# SIGTERM ends it before it answers the request. `detach` succeeds nevertheless.
 config | conf "$A" >/dev/null
 ok "attach succeeds without hooks" attach
 daemon=$(daemon_pid a "$A" | head -1)

@@ -43,7 +43,7 @@ is "NetworkManager finds its file" "$(files | grep NetworkManager)" \
 ok "the unit runs the installed program" \
 	grep -q '^ExecReload=/usr/sbin/wgxdp reload' "$TOP/usr/lib/systemd/system/wgxdp@.service"
 
-# The completion knows each verb, and the options of attach.
+# The shell completion knows each command of wgxdp, and the options of attach.
 complete() # WORD...: prints the completions of the last word
 {
 	# shellcheck disable=SC2016 # the inner shell expands it

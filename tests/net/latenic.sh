@@ -47,7 +47,7 @@ is "show still reports the other NIC as missing" "$(show a "$A" .path.why)" \
 down a "$A"
 down b "$B"
 
-# If both directions use the UDP sockets, a NIC that appears changes no path.
+# With --rx udp --tx udp, data still uses the UDP sockets after the NIC has appeared.
 ok "--rx udp --tx udp: attach succeeds" in_ns a "$WGXDP" attach eth8 "$path" --late-nic \
 	--rx udp --tx udp
 in_ns a ip link add eth8 type veth peer name eth9

@@ -158,8 +158,8 @@ need_cryptography()
 		skip_all "needs python3-cryptography; see docs/dependencies.md"
 }
 
-# Runs a Python script of the test's folder. Each line "ok WHAT" or "not ok WHAT" of its output
-# becomes a test, and so does its exit status.
+# Runs a Python script of the test's folder. Each line "ok WHAT" or "not ok WHAT" that the script
+# prints becomes a test. The script's exit status becomes one more test.
 python_tap() # PREFIX SCRIPT ARGUMENT...
 {
 	python_begin "$@"
@@ -189,7 +189,8 @@ python_end() # PREFIX
 	is "$prefix${python_scripts[/$1]} runs to its end" "$status$(cat "$out.err")" 0
 }
 
-# Succeeds if this kernel has tcx, by which BPF programs are attached to both sides of a NIC.
+# Succeeds if this kernel has tcx (Linux 6.6), which attaches BPF programs to the TC hooks of an
+# interface.
 has_tcx()
 {
 	case $(uname -r) in
@@ -335,8 +336,8 @@ keys() # NAME...: makes $TMP/NAME.key and $TMP/NAME.pub, by wg(8)
 key() { cat "$TMP/$1.key"; }
 pub() { cat "$TMP/$1.pub"; }
 
-# Print the text of a configuration file, one section per call. The first word names a key that
-# `keys` made; the other words are the section's fields. A field with an empty value is left out.
+# `interface` and `peer` print one section of a configuration file. The first argument names a key
+# that `keys` made. The others are the section's fields. A field with an empty value is left out.
 #
 #   interface a ListenPort=51821 Address=10.99.0.1/24
 #   peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51822

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A daemon logs to syslog or to the journal, with the identifier wgxdp[IFACE], or to neither if
-# nobody listens. `wgxdp set wg0 debug on` says where the log goes. In each case `wgxdp logs` prints
-# the last lines from the daemon's memory, and never a secret.
+# A daemon logs to syslog or to the journal, with the identifier wgxdp[IFACE], or to neither if no
+# program listens on their sockets. `wgxdp set wg0 debug on` says where the log goes. In each case
+# `wgxdp logs` prints the last lines from the daemon's memory, and never a secret.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: debug.py
 
 cd "$(dirname "$0")/../.." || exit 1
-OWN_MOUNTS=yes # for /dev/log and the journal's socket
+OWN_MOUNTS=yes # a mount namespace of its own, for private /dev/log and journal sockets
 . tests/net/lib.sh
 need_root
 need_cmd ip wg jq ping

@@ -15,7 +15,7 @@ WGXDP=/usr/sbin/wgxdp
 
 PACKAGE=$1 NEWER=$2 UNIT=wgxdp@wg0.service STATE=/var/lib/wgxdp-test
 FILE=/etc/wireguard/wg0.conf DEFAULTS=/etc/default/wgxdp-wg0 DROP_IN=/etc/systemd/system/$UNIT.d
-LIMIT_S=300 # emulation is slow
+LIMIT_S=300 # long, because QEMU emulates the guest's CPU, which is slow
 
 # --- helpers --------------------------------------------------------------------------------------
 
@@ -55,7 +55,7 @@ settings() # prints the settings that another program may remove
 }
 same_settings() { [ "$(settings)" = "$1" ]; }
 
-# Lists the system's files, except in directories where other programs create files, too.
+# Lists the system's files. Leaves out directories in which other programs create files meanwhile.
 files()
 {
 	find / -xdev \( -path /tmp -o -path /var/tmp -o -path /root -o -path /var/log \
@@ -91,9 +91,9 @@ write_config()
 	peer b Endpoint=192.0.2.2:51820 AllowedIPs="10.7.0.0/24, 10.8.0.0/16"
 }
 
-# The peer is a host of its own. It counts unencrypted packets that bypass the tunnel. Its interface
-# is not named wg0, because wg(8) would then talk to the daemon, whose /run/wireguard the namespace
-# shares, instead of the kernel.
+# The peer is the kernel's WireGuard in a network namespace. An nftables rule there counts packets
+# that bypass the tunnel. The namespace has the same /run/wireguard as the host. If the peer's
+# interface were also named wg0, wg(8) would configure the daemon instead of the kernel's interface.
 peer_host()
 {
 	wait_for $LIMIT_S test -e /sys/class/net/nic1
