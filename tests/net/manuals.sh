@@ -46,8 +46,8 @@ done
 # --- config ---------------------------------------------------------------------------------------
 
 mkdir bin
-ln -s /bin/true bin/resolvconf # DNS can be set
-accepts() # WHAT WARNINGS < text
+ln -s /bin/true bin/resolvconf # without a resolvconf, check would warn about DNS=
+accepts() # WHAT COUNT < CONFIG: check accepts the config, and prints COUNT warnings
 {
 	local path
 	path=$(conf "$A")
@@ -97,7 +97,7 @@ accepts "a relay; its host bits are masked" 2 <<-X
 	AllowedIPs = 192.0.3.3/32,192.168.1.1/24
 X
 
-# shellcheck disable=SC2016 # a shell expands it later
+# shellcheck disable=SC2016 # the shell that runs PostUp expands $(date)
 for line in "DNS = 1.1.1.1,8.8.8.8" "Table = 1234" \
 	"PreUp = ip rule add ipproto tcp dport 22 table 1234" \
 	'PostUp = echo "$(date +%s) WireGuard Started" >> /var/log/wireguard.log' \
@@ -169,7 +169,7 @@ ok "iperf -c 192.0.2.1" in_ns b iperf3 -c 192.0.2.1 -t 1
 for command in "wg show" "wg show all" "wg show $A" "wg show $A allowed-ips" "ip address show $A" \
 	"ip link show $A" "ip address show" "ip address show eth0" "ip route show table main" \
 	"ip route show table local" "ip route get 192.0.2.3" "$WGXDP show $A"; do
-	# shellcheck disable=SC2086 # words
+	# shellcheck disable=SC2086 # $command is split into words
 	in_ns a $command >said 2>&1
 	is "${command##*/}" "$?" 0
 	case $command in
@@ -210,7 +210,7 @@ down a "$A"
 
 ns_add d
 D=${ID}d
-for name in "$A" "$D"; do # in the foreground, so that their log is in a file
+for name in "$A" "$D"; do # each daemon runs in the foreground, so that it logs to a file
 	spawn a env WG_PROCESS_FOREGROUND=1 "$WGXDP" "$name" >"$name.log" 2>&1
 done
 ok "wg1 and wg2 run in one namespace" wait_for 10 eval "wg show '$A' && wg show '$D'"

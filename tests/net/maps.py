@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""maps.py PID INTERFACE A B KEYS - the node and the observer of maps.sh.
+"""maps.py PID INTERFACE A B KEYS - the peer of maps.sh, which also reads the BPF maps.
 
 `bpftool map dump` and `wg show dump` must agree with each other and with what the test has set.
 """
@@ -65,7 +65,7 @@ class Bench(accounting.Bench):
         self.wire = Wire(self.b)
         self.uapi = socket.socket(socket.AF_UNIX)
         self.uapi.connect(f"/var/run/wireguard/{self.interface}.sock")
-        self.model = {}  # what the test has set: prefix -> public key in base64
+        self.model = {}  # allowed IPs that the test has set: prefix -> public key in base64
 
     def map(self, name):
         dump = json.loads(subprocess.check_output(
@@ -76,7 +76,7 @@ class Bench(accounting.Bench):
         return {slot: v["public_key"] for slot, v in self.map("peers")}
 
     def offered(self):
-        """Returns how many packets TC egress of the tunnel saw for each slot."""
+        """Returns {slot of the peer: packets that TC egress of the tunnel saw for this peer}."""
         dump = json.loads(subprocess.check_output(
             ["bpftool", "-j", "map", "dump", "pinned", f"{PINS}/{self.interface}/peer_stats"]))
         return {e["key"]: sum(cpu["value"]["tx_packets"] for cpu in e["values"])
@@ -221,7 +221,7 @@ def sessions(b):
 
 
 def expire(b):
-    """Only with LONG=1: a session expires after 180 s, with 5 s of grace."""
+    """Waits until all sessions have expired, 180 s after their handshakes. Only with LONG=1."""
     time.sleep(190)
     b.sessions_are("after 190 s", {})
 
@@ -230,7 +230,8 @@ def expire(b):
 
 
 class Shuffle:
-    """Adds, removes and moves random prefixes of the forger and of peers without endpoints."""
+    """Adds, removes and moves random allowed IPs of the test node (the forger) and of 20 peers
+    without endpoints."""
 
     def __init__(self, b, seed):
         self.b, self.rng = b, random.Random(seed)
@@ -302,8 +303,8 @@ class Shuffle:
         return None
 
     def compare_in(self, count):
-        """The worker's trie refuses exactly the sources that the model refuses. TC's map refuses
-        no other source."""
+        """Sends @count packets from random sources. The worker must refuse exactly the sources that
+        the forger does not have in the model, and TC must refuse no packet."""
         b, want, before = self.b, {True: 0, False: 0}, self.b.drops()
         for _ in range(count):
             source = self.address(self.rng.random() < 0.4)
@@ -316,8 +317,8 @@ class Shuffle:
             got == want[True] and not drops, f"{got} came, {drops}, want {want}")
 
     def compare_out(self, count):
-        """The trie and TC's map agree on destinations, too. TC counts the packets offered to each
-        peer."""
+        """Sends @count packets to random destinations. The worker must choose the peer that has
+        the destination in the model, and TC must count the packet for this peer."""
         b, want, before = self.b, collections.Counter(), self.b.drops()
         offered, slots = self.b.offered(), self.b.slots()
         list(drain(b.outer))
@@ -340,7 +341,7 @@ class Shuffle:
         say("TC's map is right for each peer", got == want, f"{got}, want {want}")
 
     def dropped(self, before, want):
-        """Waits until exactly @want was dropped since @before. Returns the differences."""
+        """Waits until the drops have grown by @want since @before. Returns the differences."""
         end = time.monotonic() + PATIENCE_S
         while True:
             after = self.b.drops()

@@ -27,7 +27,7 @@ declare -A go_pid
 name() { echo "$ID$1"; }
 pair=([1]=x [2]=u)
 
-up_a() # x|u
+up_a() # x|u: the pair that uses XDP or UDP
 {
 	local path=xdp
 	[ "$1" = x ] || path=udp
@@ -60,7 +60,7 @@ field() { in_ns "$1" wg show "$(name "$1")" "$2" | cut -f "${3:-2}"; } # NS WHAT
 
 no_sockets() { [ -z "$(in_ns "$1" ss -Hlun)" ]; }
 
-flow() # SECONDS: begins datagrams in both pairs, and returns when they flow
+flow() # SECONDS: starts to send datagrams in both pairs, and returns once they arrive
 {
 	/usr/bin/python3 "$(dirname "$0")/flow.py" "$1" "$ID-ax:10.99.0.1,$ID-bx:10.99.0.2" \
 		"$ID-au:10.99.0.1,$ID-bu:10.99.0.2" >"$TMP/flow" 2>&1 &
@@ -104,7 +104,8 @@ none_lost "preshared keys changed 3 s apart: no packet is lost"
 for i in x u; do
 	time=$(field b$i latest-handshakes)
 	in_ns a$i ip link set "$(name a$i)" down
-	wait_for 5 no_sockets a$i # the daemon has seen the change
+	# Wait until the daemon has closed its sockets.
+	wait_for 5 no_sockets a$i
 	wait_for 3 eval "[ \$(date +%s) -gt $time ]" # handshake times are in whole seconds
 	in_ns a$i ip link set "$(name a$i)" up
 	is "$i: wgxdp restarts with the new preshared key, and all pings are answered" \

@@ -19,7 +19,7 @@ It listens at the UNIX socket SOCKET. Each line is a command, which is answered 
     faults on|off         off also sends the frames that were held back
     counts                answers {"right": {"seen": 9, "sent": 8, "drop": 2, ...}, "left": ...},
                           which counts the datagrams that leave on each side
-    forget                forgets the frames that have passed
+    forget                forgets the frames that are kept for the next two commands
     forge right|left N    sends N datagrams that must change nothing, made from the datagrams that
                           passed to this side: with flipped bits, shortened, replayed, junk; from
                           the same addresses and ports and from others; answers how many were sent
@@ -101,7 +101,7 @@ class Direction:
         self.weights, self.names = zip(*FATES)
         self.held = []  # [how many frames may still pass before this one, frame]
         self.held_at = 0.0
-        self.kept = {}  # messages by type
+        self.kept = {}  # type of message -> up to KEPT frames that have passed
         self.dropped = []  # data messages that the receiver never got
 
     def put(self, frame, udp=True):
@@ -181,7 +181,7 @@ class Direction:
     def forge(self, frame):
         self.put(mended(flipped(self.rng, frame, payload_at(frame))))
 
-    # --- datagrams that a command requests; no frame is forwarded meanwhile
+    # --- datagrams that a command requests; no frame is forwarded while the command runs
 
     def elsewhere(self, frame):
         """Changes the source port, and with a chance of one half the source address."""

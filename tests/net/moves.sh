@@ -145,7 +145,7 @@ mismatch() # succeeds if TC drops a packet that the worker accepts
 	in_ns b ping -q -c 1 -W 0.2 -I 10.98.0.2 10.99.0.1 >/dev/null
 	[ $(($(mismatches) - before)) -eq 1 ]
 }
-refused_by_tc() # succeeds if TC on the NIC drops a datagram that is not a message
+refused_by_tc() # succeeds if TC on the NIC drops a datagram that is no WireGuard message
 {
 	local before
 	before=$(malformed)

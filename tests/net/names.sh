@@ -6,7 +6,7 @@
 #   moved   the server restarts at another address, and DNS follows: the client reaches the server
 #           within TTL + 15 s
 #   turns   each answer has another address: the endpoint of a live session does not change
-#   roamed  the server moves and DNS does not follow: the endpoint stays where the server was heard
+#   roamed  the server moves and DNS does not follow: the client keeps using the new address
 #   full    like moved, but the route to the DNS server leads into the tunnel that is down
 #   boot    there is no DNS server at first: the tunnel comes up, and the name is resolved later
 #   nobody  the name does not exist: attach fails
@@ -26,8 +26,8 @@ cd "$(dirname "$0")/../.." || exit 1
 need_root
 need_cmd ip wg jq unshare mount script
 
-# Commands see $etc/resolv.conf as /etc/resolv.conf. Three cases have files of their own, with other
-# servers.
+# in_a_with_dns() mounts one of these files over /etc/resolv.conf. The cases boot, full
+# and screen have files of their own, which name other DNS servers.
 cases=(moved turns roamed full boot)
 etc=$TMP
 printf 'nameserver 127.0.0.1\n' >"$etc/resolv.conf"
@@ -150,7 +150,8 @@ case_roamed()
 	in_ns b ip address del 192.0.2.32/24 dev eth0
 	ok "roamed: the server is followed to its other address" wait_for 5 is_at roamed 192.0.2.2
 	in_ns b wg set "${ID}sroamed" peer "$(pub a)" persistent-keepalive off
-	# The fourth lookup comes after 15 s of silence.
+	# Lookups are at least 5 s apart, so the fourth comes after 15 s without a packet of the
+	# server. Only then could an answer replace the endpoint.
 	ok "roamed: the name is looked up again and again" wait_for 24 asked_at_least roamed \
 		$(($(asked roamed) + 4))
 	ok "roamed: the endpoint stays where the server was heard" is_at roamed 192.0.2.2

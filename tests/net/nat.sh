@@ -13,8 +13,8 @@
 #   │ 10.99.0.3 │     │ NAT, forgets in 3 s │   └────────┘
 #   └───────────┘     └────────────────────┘
 #
-# The NATs do not change a packet's source port if the port is free, and admit only answers. c has a
-# keepalive of 1 s, d has none.
+# The NATs do not change a packet's source port if the port is free. They admit only answers, and
+# forget a flow after 3 s without packets. c has a keepalive of 1 s, d has none.
 
 . "$(dirname "$0")/lib.sh"
 need_root

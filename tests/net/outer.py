@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""outer.py A B INTERFACE KEYS OUTER PATH TEST... - the far end of outer.sh. It is a node of
-wgpeer.py in namespace B, and reads whole frames on its NIC and on the tunnel's interface in A.
+"""outer.py A B INTERFACE KEYS OUTER PATH TEST... - the far end of outer.sh: a node of
+wgpeer.py in namespace B. It reads packets on the NIC of B, and on the tunnel's interface in A.
 
 OUTER is 4 or 6, PATH xdp or udp; each TEST is a function below. Prints "ok WHAT" and "not ok WHAT:
 why".
@@ -71,7 +71,7 @@ class Bench:
         say(f"the daemon sees MTU {mtu}", wait_until(lambda: self.show()["mtu"] == mtu))
 
     def say_class(self, version, tclass):
-        """Sets the traffic class of the host's further packets."""
+        """Sets the traffic class of the packets that the host sends from now on."""
         if version == 4:
             self.host[4].setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tclass)
         else:
@@ -91,7 +91,7 @@ class Bench:
                 yield packet, message
 
     def next(self, kind):
-        """Returns the next message of this type."""
+        """Returns (Packet, message) of the next message of type @kind."""
         for packet, message in self.outer_packets(PATIENCE_S):
             if message[0] == kind:
                 return packet, message
@@ -109,7 +109,7 @@ class Bench:
         if not self.session:
             self.session = self.node.connect(self.sock, self.to)
             self.sock.sendto(self.session.seal(wgpeer.ipv4(THEIRS[4], OURS[4], (1, 9))), self.to)
-            next(self.tunnel.packets(PATIENCE_S))  # this confirms the session
+            next(self.tunnel.packets(PATIENCE_S))  # the packet arrives, so it confirmed the session
         self.wire.forget()
         self.tunnel.forget()
 
@@ -306,7 +306,7 @@ def careful_socket(bench, version):
 
 
 def told_mtu(sock):
-    """Returns what an ICMP error told the sender, or None."""
+    """Returns (errno, whether ICMP or ICMPv6 reported it, MTU) of the next error, or None."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         try:
@@ -315,7 +315,7 @@ def told_mtu(sock):
             time.sleep(0.01)
             continue
         errno, origin, _, _, _, mtu, _ = struct.unpack("=IBBBBII", control[0][2][:16])
-        return (errno, origin > 1, mtu)  # 2, 3: ICMP, ICMPv6
+        return (errno, origin > 1, mtu)  # origin 2 is ICMP, 3 is ICMPv6
     return None
 
 
@@ -346,7 +346,7 @@ def too_big(bench):
     same("the errors have the right type and code",
          sorted((e.version, e.payload[0], e.payload[1]) for e in errors),
          [(4, 3, 4), (6, 2, 0)])
-    # Clear the socket's error: the kernel may set it after it has queued the report read above.
+    # Clear the socket's pending error. The kernel may set it after queueing the report read above.
     careful[4].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     # The daemon sends at most 50 ICMP errors in a burst, and then 100 a second.
     with wgpeer.held(*bench.workers()):

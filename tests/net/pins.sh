@@ -7,8 +7,8 @@
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 #
-# Each "machine" is a mount namespace of its own with a /sys/fs/bpf of its own. On the host several
-# file systems may be mounted there, one over another (bpftool mounts one, for example), so
+# Each "machine" is a mount namespace of its own with a /sys/fs/bpf of its own. The host may have
+# several file systems on /sys/fs/bpf, one over another (bpftool mounts one, for example), so
 # machine() unmounts all of them.
 
 . "$(dirname "$0")/lib.sh"

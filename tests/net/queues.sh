@@ -66,8 +66,8 @@ in_ns a nft -f - <<-EOF
 		}
 	}
 EOF
-# So do a chain of the NIC without rules, and a chain of another NIC.
-has_egress_hook() # Linux 5.16
+# An egress chain of eth0 without rules, and one of another NIC, do not affect the choice either.
+has_egress_hook() # since Linux 5.16
 {
 	in_ns a nft -f - <<-EOF
 		table netdev harmless {
@@ -328,10 +328,9 @@ ok "refused: with enough queues, XDP is used" wait_for 5 receives_by "2 native"
 ok "refused: a detaches" down a "$A"
 in_ns a ip link delete eth0
 
-# A veth also refuses native XDP while the MTU of its other end is too large. Nothing tells a when
-# that MTU changes, so the daemon asks the driver every 10 s. If an offload is switched, the daemon
-# tries XDP again, once, and logs the reason if XDP is still refused. So it does after a change of
-# the MTU of its own NIC.
+# A veth also refuses native XDP while the MTU of its other end is too large. No event reports a
+# change of that MTU, so the daemon asks the driver again every 10 s. The daemon also tries XDP once
+# after each change of an offload or of its own NIC's MTU, and logs the reason if XDP is refused.
 refusals_in_log()
 {
 	in_ns a "$WGXDP" logs "$A" | grep -c "goes through the UDP sockets: .*MTU of the other end"

@@ -13,7 +13,7 @@
 #                    fd51::2      ::1
 
 cd "$(dirname "$0")/../.." || exit 1
-OWN_MOUNTS=yes # for /etc/hosts
+OWN_MOUNTS=yes # so that the test can mount a file over /etc/hosts
 . tests/net/lib.sh
 need_root
 need_cmd wg ip iptables ip6tables iptables-save ip6tables-save curl openssl ifconfig iperf ping
@@ -95,7 +95,7 @@ ok "ifconfig" eval "in_ns a ifconfig | grep -q '^$A: .*POINTOPOINT'"
 ok "ifconfig wg0" eval "in_ns a ifconfig $A | grep -q 'inet 192\.0\.2\.1 '"
 ok "ifconfig eth0" eval "in_ns a ifconfig eth0 | grep -q 'inet 198\.51\.100\.1 '"
 in_ns a iptables -A INPUT -p tcp --dport 5001 -j ACCEPT
-spawn a iperf -s >"$TMP/iperf" 2>&1 # "iperf -s" on the public relay server
+spawn a iperf -s >"$TMP/iperf" 2>&1 # documented: "iperf -s" on the public relay server
 server=$!
 wait_for 5 eval "in_ns a ss -Hltn | grep -q :5001"
 ok "iperf -c 192.0.2.1" eval "in_ns b iperf -c 192.0.2.1 -n 1M | grep -q 'bits/sec'"
@@ -112,7 +112,9 @@ hooked() # WHAT HOOK...: attaches with the hooks, and expects their rules to wor
 	local what=$1
 	shift
 	ok "$what: attach succeeds" ours a "$A" < <(relay "$@")
-	pings a 192.0.2.4 >/dev/null # makes a new session, because the laptop still uses an old one
+	# Start a new session from the relay, because the laptop still uses its session with the
+	# previous daemon.
+	pings a 192.0.2.4 >/dev/null
 	ok "$what: the laptop reaches a host behind the relay" pings c 198.51.100.2
 	holds "$what: iptables counts the masqueraded packets" \
 		"$(counted iptables MASQUERADE)" -ge 1
@@ -129,7 +131,7 @@ iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE" \
 	"PostDown=iptables -D FORWARD -i %i -j ACCEPT; iptables -D FORWARD -o %i -j ACCEPT; \
 iptables -t nat -D POSTROUTING -o eth0 -j MASQUERADE"
 ended "PostDown = iptables, with %i"
-in_ns a iptables -A FORWARD -o "$A" -j ACCEPT # the container's file lacks this rule
+in_ns a iptables -A FORWARD -o "$A" -j ACCEPT # the hooks below do not add this rule
 in_ns a ip6tables -P FORWARD DROP
 in_ns a ip6tables -A FORWARD -o "$A" -j ACCEPT
 in_ns a sysctl -qw net.ipv6.conf.all.forwarding=1
@@ -173,7 +175,7 @@ server.serve_forever()' "$TMP/events.pem" "$TMP/events.key" >"$TMP/events" 2>/de
 events=$!
 wait_for 5 eval "in_ns a ss -Hltn | grep -q :443"
 export CURL_CA_BUNDLE=$TMP/events.pem
-# shellcheck disable=SC2016 # the hook's shell expands it
+# shellcheck disable=SC2016 # the shell that runs the hook expands $(date)
 stamp='echo "$(date +%s) WireGuard'
 ok "hooks with curl, date and ip rule: attach succeeds" ours a "$A" < <(relay \
 	"PreUp=ip rule add ipproto tcp dport 22 table 1234" \

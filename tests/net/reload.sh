@@ -20,7 +20,7 @@ A=${ID}a
 mkdir "$TMP/etc"
 FILE=$TMP/etc/$A.conf
 
-config() # LINE...: [Interface] and peer b; further lines follow
+config() # LINE...: prints [Interface], peer b, and then the given lines
 {
 	interface a ListenPort=51820 Address=10.99.0.1/24 PostUp="echo up >> $TMP/hooks" \
 		PostDown="echo down >> $TMP/hooks"
@@ -157,7 +157,7 @@ pid=$(daemon_pid a "$A")
 config "$(peer c)" | place
 kill -HUP "$pid"
 ok "SIGHUP reloads" wait_for 5 has c
-# The peers change before the settings of the host, and the reload ends after both.
+# When peer c exists, the reload may not have ended, because it changes the host after the peers.
 ok "after SIGHUP show no longer reports a fault" \
 	wait_for 5 eval '[ "$(show a "$A" .config.error)" = null ]'
 ok "detach succeeds" down a "$A"
@@ -257,9 +257,9 @@ clean "nothing is left" a "$A"
 
 # --- very many routes -----------------------------------------------------------------------------
 
-# The daemon adds and deletes 50,000 routes in the order of their destinations. It serves other
-# requests meanwhile: a request is answered when the first route has changed, but the last one has
-# not. The test tries this several times, because its own commands may come too late.
+# While the daemon adds or deletes 50,000 routes, in the order of their destinations, it must still
+# answer requests. The test sends a request after the first route has changed, and checks that the
+# answer comes before the last route changes. It tries again if it was too slow.
 MANY=50000 LAST=$((MANY - 1))
 many() # FIRST-OCTET: the usual config, and a peer with MANY allowed IPs
 {
@@ -277,7 +277,9 @@ begun() # COMMAND...: waits until the reload in the background has begun to chan
 	done
 }
 served=0 served_later=0
-try() # whether requests are answered while routes are added, and while they are deleted
+# Sets served if a request is answered while routes are added, and served_later if a request is
+# answered while routes are deleted.
+try()
 {
 	many 20 | place
 	reload &
@@ -310,7 +312,7 @@ ok "a reload during the reload succeeds" reload
 ok "the first reload has succeeded" wait "$reload"
 is "the routes are those of the second edit" "$(routes)" "1 10 $MANY 21"
 
-# A route that cannot be added fails the reload, and the earlier routes return.
+# If a route cannot be added, the reload fails, and the daemon restores the earlier routes.
 in_ns a ip route add blackhole "$(address 22 1000)"
 many 22 | place
 refuses "a reload fails if there is another route" 1 "route to 22.0.3.232/32: there is one" reload
@@ -319,8 +321,9 @@ in_ns a ip route delete blackhole "$(address 22 1000)"
 ok "without the other route, the reload succeeds" reload
 is "the routes are the new ones" "$(routes)" "1 10 $MANY 22"
 
-# If the interface is moved away during a reload, the new file's rules and nftables tables, which
-# close the host, do not stay. When the interface is back, the file is applied.
+# If the interface is moved away during a reload, the daemon removes the rules and nftables
+# tables of the new file, because they would block unencrypted packets of the host. When the
+# interface is back, the file is applied.
 closed() { in_ns a ip rule | grep 'fwmark\|suppress' || in_ns a nft list tables | grep wgxdp; }
 many 20 | sed 's|^AllowedIPs = 20|AllowedIPs = 0.0.0.0/0, 20|' | place
 reload >/dev/null 2>&1 &

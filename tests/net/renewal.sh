@@ -23,9 +23,10 @@ for path in xdp udp; do
 		is "$path, attach number $round: all pings are answered" \
 			"$(answers 5 a 10.99.0.2)" 5
 		if [ $round = 3 ]; then
-			sleep 0.1 # b ignores a second initiation within 20 ms, [W] 5.1
+			sleep 0.1 # b ignores a second initiation within 20 ms
 			in_ns a ip link set "${ID}a" down
-			wait_for 5 no_sockets # the daemon has seen the change
+			# Wait until the daemon has closed its sockets.
+			wait_for 5 no_sockets
 			in_ns a ip link set "${ID}a" up
 			is "$path, set down and up: all pings are answered" \
 				"$(answers 5 a 10.99.0.2)" 5

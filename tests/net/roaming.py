@@ -56,8 +56,8 @@ class Roaming:
         return got
 
     def at_home(self):
-        """Sends a valid message from the home address. True if it arrives and the endpoint becomes
-        this address."""
+        """Sends a valid message from the home address. Returns true if the message arrives and the
+        endpoint becomes the home address."""
         self.home.sendto(self.data(), (A4, PORT))
         came = self.count(1)
         where = text(*self.home.getsockname()[:2])
@@ -72,8 +72,8 @@ class Roaming:
         say(f"the endpoint returns after {what}", self.at_home(), self.endpoint())
 
     def stays(self, what, send, arrives=0, drops=None):
-        """Checks that the message that send() sends does not change the endpoint. @arrives packets
-        reach the host, and @drops are counted."""
+        """Checks that the message of send() does not change the endpoint, that @arrives packets
+        reach the host, and that @drops are counted (unless None)."""
         where, before = self.endpoint(), self.d.drops()
         send()
         came = self.count(arrives)
@@ -172,7 +172,7 @@ class Roaming:
         say("the session still works", self.at_home())
 
     def cookie(self):
-        """A bad and a good cookie reply answer the daemon's initiation from another address."""
+        """A bad and a good cookie reply to the daemon's initiation come from another address."""
         silent = key_file(f"{self.keys}/silent.pub")
         first, s = bound(self.b_ns, B4, 9), bound(self.b_ns, ELSE4)
         self.inner.sendto(b"", ("10.99.0.3", 9))
@@ -190,7 +190,7 @@ class Roaming:
     def martians(self):
         """Authentic data with a martian source. If the source is martian on every host, XDP passes
         the data to the stack, which drops some of it. The data that arrives does not change the
-        endpoint. Linux does not treat 240.0.0.0/4 as martian."""
+        endpoint. 240.0.0.0/4 is not tested, because Linux does not treat it as martian."""
         xdp = int(self.path == "xdp")
         for source, arrives in (
                 ("0.0.0.0", 0), ("0.1.2.3", 1), ("127.0.0.1", 0), ("224.0.0.1", 0),

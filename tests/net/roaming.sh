@@ -3,8 +3,8 @@
 #
 # A peer's endpoint follows its newest authenticated packet, whether data goes by XDP or by UDP:
 # within IPv4, within IPv6, and from one family to the other. It follows nothing else: no forgery,
-# no replay, no cookie reply, no martian source, and no header that was changed on the way. First
-# two nodes roam; then a test node in b forges (roaming.py).
+# no replay, no cookie reply, no martian source, and no header that was changed on the way. At
+# first, the wgxdp node in a roams. Then a test node (roaming.py) sends forged messages.
 #
 #   ┌─ a: wgxdp ──────────┐               ┌─ b: wgxdp ─────────┐
 #   │ 10.99.0.1   eth0    │───────────────│ eth0   10.99.0.2   │

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""sandbox.py UNIT COMMAND... - runs COMMAND under the sandbox of a systemd unit, where systemd is
-not PID 1. It reads these settings of UNIT: CapabilityBoundingSet, NoNewPrivileges,
+"""sandbox.py UNIT COMMAND... - runs COMMAND under the sandbox of a systemd unit, although systemd
+is not PID 1. It reads these settings of UNIT: CapabilityBoundingSet, NoNewPrivileges,
 SystemCallFilter, RestrictAddressFamilies, RestrictNamespaces, MemoryDenyWriteExecute,
 ProtectSystem, ProtectHome, ProtectControlGroups, ProtectKernelModules, DevicePolicy and
 DeviceAllow.

@@ -93,7 +93,7 @@ leaves_no_core() # KEY COMMAND...
 
 named=$(sed 's/192.0.2.2:/name.invalid:/' < <(config) | conf "${ID}n")
 for words in "attach eth0 $named" "check $named" genkey genpsk pubkey; do
-	# shellcheck disable=SC2086 # words
+	# shellcheck disable=SC2086 # $words is split into words
 	ok "no core of wgxdp ${words%% *}" leaves_no_core "$(key a)" "$WGXDP" $words
 done
 spawn a "$WGXDP" -f "${ID}i"

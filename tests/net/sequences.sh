@@ -63,7 +63,7 @@ roll() { roll=$((RANDOM % $1)); } # sets $roll, because RANDOM repeats in subshe
 # unlikely that all handshakes in 20 s are lost.
 answers() { in_ns "$1" ping -q -c 1 -i 0.2 -w 20 "10.99.$i.2" >/dev/null; }
 
-# Prints what the daemon has logged, or that it no longer runs.
+# Prints whether the daemon has ended, and the last lines of the log.
 last_words()
 {
 	kill -0 "${pids[i]}" 2>/dev/null || echo "the daemon ${pids[i]} has ended"

@@ -95,7 +95,7 @@ clean "nothing is left at the end" a "$A"
 
 read_only()
 {
-	# shellcheck disable=SC2016 # the inner shell expands it
+	# shellcheck disable=SC2016 # the inner shell expands "$@"
 	in_ns a unshare -m sh -c 'mount -t tmpfs -o ro none /run && exec "$@"' - \
 		"$WGXDP" attach eth0 "$TMP/$A.conf"
 }

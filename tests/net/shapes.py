@@ -108,7 +108,7 @@ def route_state():
 
 
 def filter_state():
-    """Returns the rules of nftables, without the chain leak, which only wgxdp has
+    """Returns the rules of nftables, without the chain named "leak", which only wgxdp adds
     (docs/firewall.md)."""
     text = must("nft", "list", "ruleset").replace("wg-quick-", "wgxdp-")
     text = re.sub(r"\n\tchain leak \{.*?\n\t\}\n", "", text, flags=re.S)
@@ -181,7 +181,7 @@ def main():
     quick, quick_said, _, quick_up, quick_down = cycle(("wg-quick", "up"), ("wg-quick", "down"),
                                                        text)
     with open(MARK, "w", encoding="ascii") as f:
-        f.write("0")  # wg-quick does not reset it
+        f.write("0")  # wg-quick down does not reset src_valid_mark
     ours, ours_said, before, up, down = cycle(("wgxdp", "attach"), ("wgxdp", "detach"), text)
     left = diff("left", before, [line for line in down if not line.startswith("dns")])
     if quick and not ours and not left:

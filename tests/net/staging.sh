@@ -99,8 +99,8 @@ done
 # --- 10,000 peers ---------------------------------------------------------------------------------
 
 PEERS=10000 ROUNDS=10 BYTES=1000
-COST=$((16 + 28 + BYTES + 16))                # bytes for each staged packet, see stage.c
-HELD=$((64 * 1024 * 1024 / COST))             # STAGED_BYTES
+COST=$((16 + 28 + BYTES + 16))                # bytes that stage.c counts for each staged packet
+HELD=$((64 * 1024 * 1024 / COST))             # packets that fit into STAGED_BYTES
 
 many_peers()
 {

@@ -3,8 +3,8 @@
 #
 # A host with several addresses answers from the address that the peer used. If this address is
 # deleted, the host answers from another one. When a better route appears, the host uses it at once.
-# Data goes by XDP and by UDP, with outer IPv4 and IPv6. b's `show` tells from which address a
-# sends: the endpoint of a is the source of a's newest packet.
+# Data goes by XDP and by UDP, with outer IPv4 and IPv6. The test reads a's address from
+# `show` in b: the endpoint of peer a is the source of its newest packet.
 #
 #   ┌───────────── a ──────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp             192.0.2.1  eth0 ═════════ eth0 192.0.2.2                  │
@@ -69,7 +69,7 @@ received() { show a "$A" '.path.rx_packets | .udp + .xsk'; }
 # Counts bytes, because a train of datagrams counts as one packet.
 left_by() { in_ns a ip -j -s link show dev "$1" | jq '.[0].stats64.tx.bytes'; }
 
-# Checks that a sends from ADDRESS through NIC, and that all pings are answered in both directions.
+# Checks that node a uses ADDRESS and NIC, and that all pings are answered in both directions.
 uses() # WHAT ADDRESS NIC
 {
 	local tx
@@ -93,7 +93,7 @@ speak_to() # ADDRESS
 	wait_for 5 eval "[ \$(received) -gt $before ]"
 }
 
-# In each round one session lasts through all steps. $ip is two words.
+# In each round one session lasts through all steps. $ip is two words, so it is not quoted.
 # shellcheck disable=SC2086
 {
 	for path in xdp udp; do

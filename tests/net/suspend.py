@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""suspend.py NAMESPACE-A NAMESPACE-B - the generation ID changes while data flows.
+"""suspend.py NAMESPACE-A NAMESPACE-B - the VM generation ID changes while data flows.
 
 Data flows from a to b all the time. A process with CAP_SYS_ADMIN over a network namespace can make
 the kernel send a uevent there, so the event comes from the kernel as in reality. The script first

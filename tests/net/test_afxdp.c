@@ -43,8 +43,8 @@ static unsigned receive(unsigned max)
 	return netpair_readable(path->fd, 2000) ? path->ops->recv(path, rx, max) : 0;
 }
 
-/* Checks that every chunk is in exactly one place: idle, lent, in the fill or rx ring, or in the tx
- * or completion ring. */
+/* Checks that every chunk is in exactly one place: idle, lent to the caller of recv(), in the fill
+ * or rx ring, or in the tx or completion ring. */
 static void assert_chunks_accounted(void)
 {
 	const struct afxdp *a = afxdp_self(path);
@@ -82,7 +82,7 @@ static void assert_rings_at_rest(void)
 
 /* ---- tests ---- */
 
-/* Runs one turn of a worker that sends everything back. Returns the number of frames. */
+/* Receives a batch of frames and sends them all back. Returns the number of frames. */
 static unsigned echo(struct encap *encap)
 {
 	unsigned n = receive(FRAME_BATCH), room;
@@ -268,7 +268,7 @@ static void a_full_rx_ring_recovers(void **state)
 		got += n;
 		assert_chunks_accounted();
 	}
-	assert_int_equal(got, RX_FRAMES); /* all frames are lent, and none was returned */
+	assert_int_equal(got, RX_FRAMES); /* no frame returns to the fill ring before sweep() */
 	assert_rings_at_rest();
 	assert_int_equal(afxdp_drops(path, &drops), 0);
 	assert_true(drops.rx_fill_ring_empty + drops.rx_dropped > 0);

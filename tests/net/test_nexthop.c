@@ -29,7 +29,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* Makes the kernel learn the other side's MAC for each of its addresses. */
+/* Makes the kernel resolve the other side's addresses to its MAC. */
 static void resolve_peer(void)
 {
 	sh("for a in 192.0.2.2 2001:db8::2 fe80::2%%a0; do ping -q -c1 -W2 $a >/dev/null; done");
@@ -108,7 +108,7 @@ static void test_neighbour(void **state)
 
 /* Neighbours and their users ------------------------------------------------------------------- */
 
-static unsigned journal[2]; /* how often management of an entry ended and began */
+static unsigned journal[2]; /* how often management of an entry ended [0] and began [1] */
 
 static void note(void *ctx, const struct encap_next *next, bool is_managed)
 {
@@ -124,7 +124,8 @@ static struct encap_next hop_to(const char *address)
 	return hop;
 }
 
-/* The kernel manages a neighbour entry while it has users. They may release it in any order. */
+/* The kernel manages a neighbour entry as long as the entry has users. The users may release the
+ * entry in any order. */
 static void test_users(void **state)
 {
 	struct encap_next hop = hop_to("192.0.2.2"), silent = hop_to("192.0.2.98");
@@ -315,8 +316,8 @@ static void test_not_direct(void **state)
 	}
 }
 
-/* The route now leads through a different interface. If our source address belongs to the old
- * interface, the route's source address replaces it. Otherwise our source address is kept. */
+/* After the route has changed to another interface, a source address of the old interface is
+ * replaced by the source address of the route. Any other source address is kept. */
 static void test_better_route(void **state)
 {
 	struct endpoint e = to("192.0.2.2", "192.0.2.3"), any = e;
@@ -350,7 +351,7 @@ static void test_pending(void **state)
 	sh("ip neigh del 192.0.2.2 dev a0 2>/dev/null || true");
 	for (n = resolve(&e); !n->xsk_ok; n = resolve(&e)) {
 		assert_string_equal(n->why, "the next hop's MAC is being resolved");
-		/* The UDP path already uses this source. */
+		/* Until then the UDP path sends from this source address. */
 		assert_memory_equal(&n->endpoint.local.v4, addr("192.0.2.1"), 4);
 		free(n);
 		wait_for_neighbour(w);

@@ -149,7 +149,7 @@ static void larger_than_a_slot_is_dropped_alone(void **state)
 	static uint8_t big[65507];
 
 	(void)state;
-	room = 2048; /* the slots have 64 KiB; now the path may use only a part of each */
+	room = 2048; /* let the path use only 2048 of the 65536 bytes of each receive buffer */
 	memset(big, WIRE_DATA, sizeof(big));
 	assert_int_equal(send(fd, big, 2048, 0), 2048);
 	assert_int_equal(send(fd, big, 2049, 0), 2049);
@@ -268,7 +268,7 @@ static void classes_out_and_in(void **state)
 		assert_int_equal(path->ops->send(path, tx, sizeof(classes)), sizeof(classes));
 		for (unsigned i = 0; i < sizeof(classes); i++)
 			assert_int_equal(class_at(fd), classes[i]);
-		/* the source is gone: sending without it keeps the traffic class */
+		/* the source address is gone: the message is sent without it, in the same class */
 		assert_int_equal(alloc(tx, 1), 1);
 		fill(0, to(far[v], FAR_PORT, gone[v]), 'x', 1);
 		tx[0].tclass = 2;

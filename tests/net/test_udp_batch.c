@@ -49,7 +49,7 @@ static void nothing_new_before_sweep(void **state)
 	for (unsigned i = 0; i < UDP_RX_SLOTS + 1; i++)
 		assert_int_equal(send(fd, "aaaa", 4, 0), 4);
 	assert_int_equal(receive(UDP_RX_SLOTS), UDP_RX_SLOTS);
-	assert_int_equal(path->ops->recv(path, rx, UDP_RX_SLOTS), 0); /* all slots are lent */
+	assert_int_equal(path->ops->recv(path, rx, UDP_RX_SLOTS), 0); /* all buffers are in use */
 	path->ops->sweep(path);
 	assert_int_equal(path->ops->recv(path, rx, UDP_RX_SLOTS), 1);
 	path->ops->sweep(path);
@@ -71,8 +71,8 @@ static unsigned received_v6(unsigned calls)
 	return v6;
 }
 
-/* IPv4 is flooded by single datagrams, or by trains whose datagrams fill several batches. In both
- * cases 4 * UDP_QUIET_EVERY calls receive all datagrams of IPv6. */
+/* Floods IPv4 with single datagrams, or with trains that fill several batches. In both cases,
+ * 4 * UDP_QUIET_EVERY calls of recv() must receive all datagrams of IPv6. */
 static void a_flood_in_one_family_does_not_starve_the_other(void **state)
 {
 	enum { PHASES = 2 * UDP_QUIET_EVERY, V6 = 20, TRAIN = 64, LENGTH = 100 };
@@ -93,7 +93,7 @@ static void a_flood_in_one_family_does_not_starve_the_other(void **state)
 		udp_self(path)->calls = phase;
 		for (; left; left--)
 			assert_true(send(v4, data, trains ? sizeof(data) : LENGTH, 0) > 0);
-		received_v6(1); /* IPv6 is quiet now */
+		received_v6(1); /* finds no IPv6, so IPv6 is read less often from now on */
 		for (unsigned i = 0; i < V6; i++)
 			assert_int_equal(send(v6, "six", 3, 0), 3);
 		assert_int_equal(received_v6(4 * UDP_QUIET_EVERY), V6);
@@ -238,7 +238,7 @@ static void a_train_from_an_address_that_is_gone(void **state)
 	close(fd);
 }
 
-/* A train arrives in one slot and is split again. Datagrams for which the caller has no room are
+/* A train arrives in one buffer and is split again. Datagrams for which the caller has no room are
  * returned by the next call. */
 static void a_received_train_is_cut(void **state)
 {

@@ -3,7 +3,7 @@
 #
 # No other program can take wgxdp's port, even if it uses SO_REUSEPORT and wgxdp has several
 # workers. And if wireguard-go serves an interface with the name of a killed daemon's interface,
-# wgxdp does not take it over.
+# wgxdp does not take over that interface.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
 
@@ -16,7 +16,7 @@ ns_add a b
 ip link add eth0 netns "$ID-a" numrxqueues 8 numtxqueues 8 type veth \
 	peer name eth0 netns "$ID-b" numrxqueues 8 numtxqueues 8
 for end in "a 1" "b 2"; do
-	# shellcheck disable=SC2086 # two words
+	# shellcheck disable=SC2086 # $end is two words
 	set -- $end
 	in_ns "$1" ip address add "192.0.2.$2/24" dev eth0
 	in_ns "$1" ip address add "2001:db8::$2/64" dev eth0 nodad

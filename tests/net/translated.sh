@@ -78,7 +78,7 @@ begin_anew()
 	in_ns a ip link set "$A" down
 	# Wait until the daemon has closed its socket.
 	wait_for 5 eval "[ -z \"\$(in_ns a ss -Hlun 'sport = 51821')\" ]"
-	sleep 0.1 # b ignores a second initiation within 20 ms, [W] 5.1
+	sleep 0.1 # b ignores a second initiation within 20 ms
 	in_ns a ip link set "$A" up
 	[ "$(pings a 1)" -eq 1 ]
 }
@@ -97,8 +97,8 @@ late_translation()
 	is "SNAT: data takes the UDP socket" "$(way_to_b)" \
 		"udp the host translates packets to the peer (NAT)"
 	is "SNAT: b sees the translated endpoint" "$(endpoint_of_a)" 192.0.2.77:51821
-	# Without a conntrack entry the daemon keeps the state that it knows. Only a handshake
-	# without an entry shows that the flow is not translated.
+	# When the conntrack entry expires, the daemon still assumes that the flow is translated. It
+	# assumes no translation only if a handshake leaves no entry.
 	forgotten a "sport=51821" $((FORGETS_S + 1))
 	conf "$A" < <(conf_a Name=bob) >/dev/null
 	ok "SNAT: a reload gives the peer a name" in_ns a "$WGXDP" reload "$A"

@@ -71,7 +71,7 @@ entered() { in_ns a ip -j -s link show dev "$A" | jq '.[0].stats64.tx.packets'; 
 why() { show a "$A" '.peers[0].why'; }
 reads() { [ "$(why)" = "$1" ]; }
 pings() { pinged a "$1" "${2:-3}"; }
-cpu() { awk '{ print $14 + $15 }' "/proc/$(daemon_pid a "$A")/stat"; } # in 10 ms
+cpu() { awk '{ print $14 + $15 }' "/proc/$(daemon_pid a "$A")/stat"; } # in units of 10 ms
 INWARD="the route to the endpoint leads into the tunnel itself"
 
 # The host sends twenty packets into the tunnel. They are dropped as loops, none of them leaves, and

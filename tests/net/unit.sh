@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# wgxdp@.service: systemd finds no fault in the unit, and its exposure is as docs/operations.md
+# wgxdp@.service: systemd finds no fault in the unit, and rates its exposure as docs/operations.md
 # states. The unit's commands run under its sandbox (capabilities, no_new_privs, seccomp, files,
 # devices), which sandbox.py sets up, because PID 1 of the test is not systemd. Every feature works
 # in the sandbox.

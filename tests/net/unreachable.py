@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """unreachable.py INTERFACE A C KEYS - ICMP errors for destinations that cannot be reached.
 
-Prints "ok WHAT" and "not ok WHAT: why". The daemon under test is in A; C is a host behind it. The
-peer "lost" has no endpoint, and the peer "gone" is removed during the test.
+Prints "ok WHAT" and "not ok WHAT: why". The daemon under test is in A, and C is a host behind A.
+The peer "lost" has no endpoint, and the peer "gone" is removed during the test.
 """
 
 import errno
@@ -23,8 +23,8 @@ PACKETS = 1000
 
 
 class Host:
-    """Sends into the tunnel and reads the ICMP errors, which must come from @sources, the router's
-    addresses on this side."""
+    """Sends into the tunnel and reads the ICMP errors. They must come from @sources, the addresses
+    of namespace A that face this host."""
 
     def __init__(self, namespace, addresses, sources):
         self.udp = {4: bound(namespace, addresses[0]), 6: bound(namespace, addresses[1])}
@@ -83,7 +83,8 @@ class Unreachable:
         host.send(to, self.port)
         got = []
         wait_until(lambda: got.append(host.errors(to, self.port)) or got[-1] != 0)
-        wait_until(lambda: self.d.drops().get(reason, 0) > before)  # after the error is sent
+        # The drop is counted after the error is sent.
+        wait_until(lambda: self.d.drops().get(reason, 0) > before)
         counted = self.d.drops().get(reason, 0) - before
         say(f"{what}, {to}: one error, and one drop counted as {reason}",
             (got[-1], counted) == (1, 1),
@@ -144,8 +145,8 @@ class Unreachable:
             heard)
 
     def settle(self):
-        """Waits until the host has sent the first multicasts of a new interface, which have no
-        peer."""
+        """Waits until the host has sent the first multicasts of a new interface. The daemon drops
+        and counts them, because no peer has their destination."""
         seen = [-1]
         while seen[-1] != (now := self.d.show()["dropped"]):
             seen.append(now)

@@ -8,9 +8,9 @@
     s.open(message)                                the inner packet
     f.take_cookie(reply to f.initiation())         gives the next initiation a mac2
 
-It is independent of wgxdp: Noise_IKpsk2 is written from [W] 5.4, over python3-cryptography and
-hashlib. The module also has inner packets, network namespaces, and a way to stop threads of another
-process.
+It is independent of wgxdp: Noise_IKpsk2 is written from section 5.4 of the WireGuard paper, over
+python3-cryptography and hashlib. The module also builds inner packets, opens sockets in other
+network namespaces, and stops threads of another process.
 """
 
 import ctypes
@@ -46,7 +46,7 @@ def mac_of(key, data):
 
 
 def kdf(n, key, data):
-    """[W] 5.4: KDF_n, HKDF with HMAC-BLAKE2s."""
+    """KDF_n of the WireGuard paper, 5.4: HKDF with HMAC-BLAKE2s. Returns the @n outputs."""
     secret = hmac.digest(key, data, "blake2s")
     out, last = [], b""
     for i in range(1, n + 1):
@@ -117,7 +117,7 @@ def xunseal(key, nonce24, text, associated):
 
 
 def cookie_reply(public, message, cookie):
-    """[W] 5.4.7: the cookie reply of the owner of @public to @message, which has type 1 or 2."""
+    """Returns the cookie reply of the owner of @public to @message, which has type 1 or 2."""
     unique = os.urandom(24)
     key = hchacha20(hash_of(b"cookie--", public), unique[:16])
     mac1 = message[-32:-16]
@@ -137,7 +137,7 @@ class Session:
         self.counter = 0
 
     def seal(self, inner, counter=None, index=None, pad=True):
-        """Seals with the next counter, or with @counter, which does not change the next one."""
+        """Seals @inner with the next counter. With @counter, the next counter stays unchanged."""
         if counter is None:
             counter, self.counter = self.counter, self.counter + 1
         if pad:
@@ -177,7 +177,7 @@ class Node:
         return tai64n(self.stamp_ns)
 
     def initiation(self):
-        """Returns an initiation, [W] 5.4.2."""
+        """Returns an initiation (WireGuard paper, 5.4.2)."""
         ephemeral, index = os.urandom(32), self.index()
         chain = hash_of(CONSTRUCTION)
         digest = hash_of(hash_of(chain, IDENTIFIER), self.remote)
@@ -197,8 +197,8 @@ class Node:
         return message
 
     def take_cookie(self, reply):
-        """[W] 5.4.7. Raises ValueError or InvalidTag unless the reply answers the last initiation
-        of this node."""
+        """Decrypts the cookie in @reply. Raises ValueError or InvalidTag unless it answers this
+        node's last initiation (WireGuard paper, 5.4.7)."""
         kind, receiver = struct.unpack("<II", reply[:8])
         if kind != COOKIE or receiver != self.pending[1] or len(reply) != 64:
             raise ValueError("no cookie for our initiation")
@@ -206,7 +206,7 @@ class Node:
                               self.sent_mac1)
 
     def finish(self, response):
-        """Returns the session that the response completes, as initiator, [W] 5.4.3."""
+        """Returns the initiator's session, which @response completes (WireGuard paper, 5.4.3)."""
         ephemeral, index, chain, digest = self.pending
         kind, remote_index, receiver = struct.unpack("<III", response[:12])
         if kind != RESPONSE or receiver != index or len(response) != 92:
@@ -223,7 +223,7 @@ class Node:
         return Session(first, second, index, remote_index)
 
     def answer(self, initiation):
-        """[W] 5.4.3, as responder. Returns the session and the response."""
+        """Returns the responder's session, and the response (WireGuard paper, 5.4.3)."""
         kind, remote_index = struct.unpack("<II", initiation[:8])
         if kind != INITIATION or len(initiation) != 148:
             raise ValueError("no initiation")
@@ -348,8 +348,8 @@ def workers_of(pid):
 
 @contextmanager
 def held(*tids):
-    """Within this context these threads of another process are stopped, while its other threads
-    run."""
+    """Stops the threads @tids of another process within the `with` block. The other threads of that
+    process keep running."""
     with ExitStack() as stack:
         for tid in tids:
             stack.enter_context(held_one(tid))

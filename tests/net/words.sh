@@ -92,7 +92,7 @@ wrong "a file that is no config file, without a verb" 2 "this is a file.*wgxdp -
 # names.
 in_etc()
 {
-	# shellcheck disable=SC2016 # the inner shell expands it
+	# shellcheck disable=SC2016 # the inner shell expands its arguments
 	in_ns a unshare -m sh -c 'mount -t tmpfs none /etc && mkdir /etc/wireguard &&
 		cp "$1" "/etc/wireguard/$2.conf" && cd / && shift 2 && exec "$@"' - \
 		"$GOOD" "${ID}n" "$WGXDP" "$@"
@@ -114,7 +114,7 @@ refuses "attach refuses a name whose file is here" \
 in_ns a ip tuntap add dev "${ID}t" mode tun
 cp "$GOOD" "$TMP/eth0.conf"
 for words in "attach eth0 eth0.conf" eth0 "${ID}t"; do
-	# shellcheck disable=SC2086 # words
+	# shellcheck disable=SC2086 # $words is split into words
 	refuses "the name of another interface is refused, wgxdp $words" \
 		1 "of this name exists" run $words
 	omits "the message for wgxdp $words advises no deletion" 'link delete'
@@ -140,14 +140,14 @@ D=-$ID
 good | conf "$D" >/dev/null
 for words in "show $D" "set $D debug on" "logs $D" "reload $D" "save $D" "confirm $D" "detach $D" \
 	"strip $D" "check $D" "attach $D" "probe $D" "$D" "-f $D"; do
-	# shellcheck disable=SC2086 # words
+	# shellcheck disable=SC2086 # $words is split into words
 	refuses "wgxdp $words names the remedy" 2 "write -- before the name .* begins with -" \
 		run $words
 done
 ok "attach accepts such a name after --" run attach eth0 -- "$D.conf"
 for words in "show --json -- $D" "set -- $D debug on" "logs -- $D" "reload --exact -- $D" \
 	"save -- $D" "strip -- $D.conf" "check -- $D.conf"; do
-	# shellcheck disable=SC2086 # words
+	# shellcheck disable=SC2086 # $words is split into words
 	ok "wgxdp $words accepts it" run $words
 done
 ok "show shows the interface" eval "run show -- '$D' | grep -q 'interface: $D$'"
@@ -159,7 +159,7 @@ is "nothing is left of it" "$(find "$RUN" "$SOCKETS" "$PINS" -name "$D*" 2>/dev/
 
 completes() # WORD...: prints the completions of the last word
 {
-	# shellcheck disable=SC2016 # the inner shell expands it
+	# shellcheck disable=SC2016 # the inner shell expands its arguments
 	bash -c '. "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _wgxdp
 		echo "${COMPREPLY[@]}"' - "$TMP/completion" wgxdp "$@"
 }

@@ -32,8 +32,8 @@ struct chacha_vector {
 	uint8_t plain[ROOM], cipher[ROOM], key[32], number[4], nonce[8];
 };
 
-/* Computes the key stream for the block of @v at offset @at in slot @slot, while the other slots
- * compute something else, and checks the block. @used is the number of slots in use. */
+/* Encrypts the block of @v at offset @at, and checks the result. The backend encrypts @used blocks
+ * in parallel. This block is number @slot of them, and the others have other contents. */
 static void check_slot(const struct chacha_vector *v, size_t at, size_t slot, size_t used)
 {
 	alignas(64) static uint8_t out[SLOTS][BLOCK_LEN];
@@ -79,7 +79,7 @@ static void test_chacha20(void **state)
 	}
 }
 
-/* 2. The vectors of poly1305.txt, split in two parts, in each lane while the others are busy. */
+/* 2. The vectors of poly1305.txt, split in two, in each lane while the other lanes are busy. */
 static void test_poly1305(void **state)
 {
 	static uint8_t data[ROOM], noise[ROOM], key[32], tag[16], out[16], ignored[16];

@@ -41,7 +41,7 @@ struct datagram {
 	uint64_t peer_serial;
 	uint32_t index;
 	/* All further members are used only in a message. */
-	uint64_t number; /* number of the message; a repeated message keeps it */
+	uint64_t number; /* number of the message; its repeated copies have the same number */
 	unsigned sender;
 	bool forged;   /* damaged: it must change nothing */
 	bool accepted; /* a node has accepted it; set only in world->history */
@@ -64,7 +64,7 @@ struct node {
 	uint8_t private[WIRE_KEY_LEN];
 	struct endpoint address;
 	int64_t unix_offset_ns;
-	uint64_t clock_step_ns, clock_ahead_ns; /* each reading of the clock adds the step */
+	uint64_t clock_step_ns, clock_ahead_ns; /* each reading adds the step to clock_ahead_ns */
 	bool under_load;
 	int send_error, index_error, peer_error,
 		allowed_error; /* results of the ops, 0 or -errno; the test sets them */
@@ -103,7 +103,7 @@ struct world {
 	uint64_t number;
 	uint64_t calm;	       /* number of the last message before the network became reliable */
 	uint64_t disturbed_ns; /* when a message with a number up to calm last arrived */
-	uint64_t forgot;       /* the message number when a node last lost its timestamps */
+	uint64_t forgot;       /* value of number when a node last lost its timestamps */
 	struct witness witness;
 	uint32_t serial;
 };

@@ -3,8 +3,8 @@
  * node.h - struct device_ops and struct device_mirror of a simulated node. Part of world.h.
  *
  * These operations check that index_begin() was called for the sender index of each initiation and
- * response, that each index ends once, that keys and counters are right (witness.h), and that a
- * retired session or peer can no longer be found.
+ * response, that index_end() is called once for each index, that keys and counters are right
+ * (witness.h), and that a retired session or peer can no longer be found.
  */
 #ifndef WGXDP_TEST_NODE_H
 #define WGXDP_TEST_NODE_H

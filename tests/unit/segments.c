@@ -127,9 +127,9 @@ struct segment segment_cut(const struct segment *s, uint16_t size, unsigned i)
 	cut.id = (uint16_t)(s->id + i);
 	cut.seq = s->seq + before;
 	if (i)
-		cut.flags &= 0x7f; /* CWR */
+		cut.flags &= 0x7f; /* clears CWR */
 	if (!last)
-		cut.flags &= 0xf6; /* FIN, PSH */
+		cut.flags &= 0xf6; /* clears FIN and PSH */
 	return cut;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* server_fixture.h - server.c with a clock that the test sets, and clients of its socket. A test
- * includes it once, in place of server.h. */
+ * includes this header once, in place of server.h. */
 #ifndef WGXDP_TEST_SERVER_FIXTURE_H
 #define WGXDP_TEST_SERVER_FIXTURE_H
 
@@ -55,7 +55,7 @@ static inline void turn(struct world *w)
 	loop_timer_done(&due);
 }
 
-/* Connects. The server has not accepted the connection yet. */
+/* Connects to the server, which accepts the connection only in the next turn(). */
 static inline int ring(const struct world *w)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };

@@ -210,7 +210,7 @@ static void test_measured(void **state)
 		assert_string_equal(aead_name(), "first");
 		assert_int_equal(trials, before + 1); /* a named backend is not measured */
 	}
-	fault = OPENS_NOTHING; /* of the first and the fourth backend */
+	fault = OPENS_NOTHING; /* makes the first and the fourth backend fail */
 	fourth_ns = 1;
 	assert_int_equal(aead_select("auto", &failed), 0);
 	assert_string_equal(aead_name(), "libsodium");

@@ -23,13 +23,13 @@
 #if (defined(__x86_64__) || defined(__aarch64__)) && defined(__OPTIMIZE__) &&                      \
 	!defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-#define N 40 /* more than one window */
+#define N 40 /* more packets than AEAD_WINDOW */
 #define ROOM 2048
 #define STACK_LEN (128 * 1024)
 #define STREAM_WORDS 32 /* words of each packet's key stream that the test searches for */
 #define LIMBS 5
 #define FILLER 0x55
-#define N_SCALARS 16 /* registers that a called function may change; fewer on x86-64 */
+#define N_SCALARS 16 /* room for all registers that a call may change; x86-64 has fewer */
 
 static uint8_t stack[STACK_LEN] __attribute__((aligned(4096)));
 static uint8_t key[AEAD_KEY_LEN], text[N][ROOM], out[N][ROOM];
@@ -49,7 +49,7 @@ struct run {
 
 #if defined(__x86_64__)
 
-/* Call right after the backend. It is inlined, so that the registers are still unchanged. */
+/* Must be called right after the backend. It is inlined, because a call would change registers. */
 static inline __attribute__((always_inline)) void store_scalars(uint64_t *to)
 {
 	__asm__ volatile("mov %%rax, (%0)\n\tmov %%rcx, 8(%0)\n\tmov %%rdx, 16(%0)\n\t"
@@ -214,8 +214,8 @@ static void assert_word_gone(const struct run *r, uint64_t word)
 	assert_pair_gone(r, (uint32_t)word, (uint32_t)(word >> 32));
 }
 
-/* Checks that r is gone: its halves, 5/4 of the upper half, and its limbs. A limb has 26 or 44 bits
- * and is stored in 64 bits. */
+/* Checks that Poly1305's r is gone in each form that the backends use: its halves, 5/4 of the upper
+ * half, and its limbs. A limb has 26 or 44 bits and is stored in 64 bits. */
 static void assert_r_gone(const struct run *r, const uint8_t *one_time_key)
 {
 	uint64_t low, high, limbs[LIMBS];

@@ -55,7 +55,7 @@ static void seal_b(struct aead_job *jobs, size_t n)
 static void seal_c(struct aead_job *jobs, size_t n)
 {
 	(void)jobs;
-	run_backend('c', SIZE_MAX, n); /* never */
+	run_backend('c', SIZE_MAX, n); /* no run is fast */
 }
 
 static const struct aead_backend a = { .name = "a", .seal_batch = seal_a };

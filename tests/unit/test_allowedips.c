@@ -244,7 +244,7 @@ static void who_holds_what(void **state)
 	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* the prefix stays the first of the list */
 	expect_list(f, 1, "10.0.0.0/8 10.1.0.0/16 fd00::/8 ");
 	assert_int_equal(give(f, "10.0.0.0/8", 2), 0);
-	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* back from peer 2: now the last */
+	assert_int_equal(give(f, "10.0.0.0/8", 1), 0); /* from peer 2 to the end of the list */
 	expect_list(f, 1, "10.1.0.0/16 fd00::/8 10.0.0.0/8 ");
 	expect_list(f, 2, "");
 	assert_int_equal(f->lists[1].count, 3);

@@ -60,7 +60,7 @@ static const struct good {
 		   "A[]: 10.0.0.0/8 fd00::/8", 2 },
 	/*  6 */ { PEER(KEY_A) "AllowedIPs = 10.0.0.1\nAllowedIPs = 10.0.0.2, 10.0.0.1\n",
 		   "A[]: 10.0.0.1/32 10.0.0.2/32", 0 },
-	/* 7: the allowed IPs of a peer's last block win */
+	/* 7: only the allowed IPs of a peer's last section are used */
 	{ PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_A) "AllowedIPs=10.0.0.2\n",
 	  "A[]: 10.0.0.2/32", 1 },
 	/*  8 */ { PEER(KEY_A) "AllowedIPs=10.0.0.1\n" PEER(KEY_A), "A[]:", 1 },
@@ -284,7 +284,7 @@ static const struct bad {
 		   "2: MTU = 1279: IPv6 needs at least 1280" },
 	/* 82 */ { IF "MTU = 1000\n" PEER(KEY_A) "AllowedIPs = ::1\n", -EINVAL,
 		   "2: MTU = 1000: IPv6" },
-	/* 83: the name of a host does not end in a number */
+	/* 83: a host name cannot end in a number, so this is a wrong address */
 	{ PEER(KEY_A) "Endpoint = 192.0.2.300:5\n", -EINVAL,
 		   "3: 192.0.2.300:5: this is not an IPv4 address" },
 	/* 84: invisible characters, and a dash that is not '-' */
@@ -297,7 +297,7 @@ static const struct bad {
 		   "2: character 5: this is a dash (U+2014)" },
 	/* 88: with line ends of an old Mac, the whole file would be one comment */
 	{ "# a comment\rMTU = 1400\r", -EINVAL, "1: [...]: this line ends in a carriage return" },
-	/* 89: part of a key's name */
+	/* 89: only a part of a key's name */
 	{ PEER(KEY_A) "KeepAlive = 25\n", -EINVAL,
 		   "3: KeepAlive: there is no such key; did you mean PersistentKeepalive?" },
 	/* 90: a direction mark outside the Unicode block General Punctuation */

@@ -24,7 +24,7 @@
 
 struct told {
 	unsigned faults, warnings;
-	char all[16384]; /* "F 2:14: ..." and "W ..." lines */
+	char all[16384]; /* a line for each fault ("F 2:14: ...") and warning ("W 2:14: ...") */
 };
 
 static void remember(void *ctx, enum conf_severity severity, const char *sentence)
@@ -145,7 +145,7 @@ static void own_key(void **state)
 	assert_non_null(strstr(told.all, "W 5:1: me: its PublicKey is that of this host"));
 }
 
-/* Parsing stops at bytes that are not text, even within a block. */
+/* Parsing stops at bytes that are not text, even within a section. */
 static void no_text(void **state)
 {
 	static const char nul[] =

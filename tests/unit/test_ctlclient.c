@@ -33,8 +33,8 @@ static int teardown(void **state)
 	return rmdir(CONTROL_DIRECTORY);
 }
 
-/* Listens, and answers the first request with @answer and a newline. The child process exits with
- * status 1 if there was a request, otherwise with 0. */
+/* Starts a child process that answers the first request with @answer and a newline. The child
+ * process exits with status 1 if there was a request, otherwise with 0. */
 static pid_t serve(const char *answer)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SOCKET };

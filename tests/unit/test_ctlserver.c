@@ -12,8 +12,8 @@
 
 #define SHOW_PIECES 10
 
-/* Stands for the daemon. A `confirm` that need not wait takes effect at once. For the
- * reloads and the other decisions, the test calls finish(), or the functions of ctlserver.h. */
+/* Stands for the daemon. It decides a `confirm` without "wait" at once. Reloads and `confirm`
+ * requests that wait are answered by finish(), or by the test with the functions of ctlserver.h. */
 static struct daemon {
 	struct ctlserver *control;
 	unsigned runs, reloaded; /* how many reloads have begun, how many are answered */
@@ -34,7 +34,7 @@ static int show_begin(void *ctx, struct ctlserver_show *at, struct buffer *reply
 	return SERVER_MORE;
 }
 
-/* Adds a piece, and takes all the time that one client may have in a turn. */
+/* Adds a piece, and takes all the time that one client may have in a turn of the event loop. */
 static int show_more(void *ctx, struct ctlserver_show *at, struct buffer *reply)
 {
 	(void)ctx, (void)at;
@@ -254,8 +254,8 @@ static void hung_up_while_waiting(void **state)
 
 /* Two clients wait until somebody confirms. A third client sends `set` and then `confirm`. During
  * the `set` one of the two waiting clients hangs up. The `confirm` answers the third client and the
- * client that still waits. The `set` takes all the time that one client may have
- * in a turn, so the server handles the `confirm` later, in the callback of its timer. */
+ * client that still waits. The `set` takes all the time that one client may have in a turn, so the
+ * server handles the `confirm` later, in the callback of its timer. */
 static void answers_others(void **state)
 {
 	struct world *w = *state;

@@ -2,7 +2,7 @@
 /*
  * test_device.c - the configuration of a device, and its behaviour when an operation of its
  * environment fails. The tests use two devices on the simulated clock and network of world.h: `a`
- * at 10.0.0.1 and `b` at 10.0.0.2, 1 ms apart.
+ * at 10.0.0.1 and `b` at 10.0.0.2. The network delays each message by 1 ms.
  *
  *   test_keypairs.c     complete handshakes and the sessions that they make
  *   test_handshake.c    messages that are refused, and cookies
@@ -104,7 +104,7 @@ static void psk_changed(void **state)
 	assert_int_equal(initiations(&t), 2);
 	assert_talking(&t);
 
-	psk[0] = 9; /* only one side has it, so the next handshake fails */
+	psk[0] = 9; /* only `a` has the new key, so the next handshake fails */
 	device_peer_set_psk(&t.a->device, t.ab, psk);
 	device_zero_all(&t.a->device, t.w->now_ns);
 	node_send(t.a, t.ab);
@@ -135,7 +135,7 @@ static void zero_all(void **state)
 	device_zero_all(&t.b->device, t.w->now_ns);
 	node_check(t.b);
 	assert_int_equal(t.b->begun_count, 0);
-	assert_int_equal(t.b->sent[WIRE_INITIATION], 0); /* nothing requests a handshake */
+	assert_int_equal(t.b->sent[WIRE_INITIATION], 0); /* `b` has nothing to send */
 	world_free(t.w);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ecn.c - compares every traffic class with the two tables of RFC 6040. As in the kernel, one
- * cell of each table differs. The bytes around the class must not change. */
+/* test_ecn.c - compares every traffic class with the two tables of RFC 6040. One cell of each table
+ * differs from the RFC, as in the kernel. The bytes around the class must not change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +48,8 @@ static void make(uint8_t ip[static 40], int version, uint8_t tclass)
 
 static void test_encapsulate(void **state)
 {
-	/* Not-ECT, ECT(1), ECT(0), CE */
+	/* For the inner marks Not-ECT, ECT(1), ECT(0) and CE. The RFC copies CE, the kernel does
+	 * not. */
 	static const uint8_t want[] = { 0, 1, 2, 2 };
 	uint8_t ip[40];
 
