@@ -196,7 +196,8 @@ static void test_more_than_a_batch(void **state)
 	}
 }
 
-/* 3. Packets of peers without a session or an endpoint stay; the others leave. */
+/* 3. The packets of a peer keep waiting while it has no usable session or no endpoint. The packets
+ * of other peers are sent. */
 static void test_not_ready(void **state)
 {
 	struct peer *three[] = { &peers[0], &peers[1], &peers[2] };
@@ -214,8 +215,8 @@ static void test_not_ready(void **state)
 	assert_int_equal(peers[1].stage.count, 1);
 }
 
-/* 4. If a session has fewer counters left than there are waiting packets, the session is finished.
- * The packets keep waiting and leave in order under the next session. */
+/* 4. If a session has fewer counters left than there are waiting packets, no more packets are sent
+ * under it. The packets keep waiting and leave in order under the next session. */
 static void test_no_counters_left(void **state)
 {
 	struct peer *p = &peers[0];
@@ -240,8 +241,9 @@ static void test_no_counters_left(void **state)
 	assert_int_equal(p->stage.count, 0);
 }
 
-/* 5. As in test 4, but meanwhile a worker decrypts the first message under the next session, and
- * packets of other peers fill the batch. */
+/* 5. The session of peer 0 has too few counters left for its packets, so egress_flush() stages them
+ * again and sends a batch of packets of other peers. Meanwhile the next session is confirmed. The
+ * same call then sends the packets of peer 0 under that session. */
 static void test_next_session(void **state)
 {
 	struct peer *all[PEERS];
@@ -268,8 +270,9 @@ static void test_next_session(void **state)
 		assert_int_equal(sent.index[FRAME_BATCH - 3 + i], 77);
 }
 
-/* 6. After a suspend, every call of chain_time_passed() in the turn reports the suspend. A turn may
- * have several batches, whose sessions were all chosen before the suspend. */
+/* 6. A turn of the worker's loop may have several batches, whose sessions were all chosen before a
+ * suspend. After the suspend, chain_time_passed() therefore returns true at every call in this
+ * turn. */
 static void test_held_up_twice(void **state)
 {
 	(void)state;
@@ -338,7 +341,7 @@ static void test_even_shares(void **state)
 		assert_in_range(passed[i], even * 8 / 10, even * 12 / 10);
 }
 
-/* Lets the worker send to peer 2 by AF_XDP. */
+/* Lets the worker send to peer 2 through a second NIC, by AF_XDP. */
 static void use_afxdp(void)
 {
 	static struct transport afxdp = { .ops = &ops, .fd = -1, .ifindex = 7, .mtu = 1500 };
@@ -353,7 +356,8 @@ static void use_afxdp(void)
 	worker.port_count = 1;
 }
 
-/* 9. Like test 7, but a third peer sends much more through another NIC, which is fast. */
+/* 9. Peers 0 and 1 share a slow NIC. Peer 2 sends much more, through another NIC, which is fast.
+ * Its packets do not count against the peers at the slow NIC, so peer 1 loses nothing. */
 static void test_shares_of_each_queue(void **state)
 {
 	const unsigned counts[PEERS] = { 20, 1, 150 }, batches = 3000;
@@ -370,8 +374,8 @@ static void test_shares_of_each_queue(void **state)
 	assert_int_equal(passed[2], 150 * batches);
 }
 
-/* 10. The control thread has sent the peer a message through the UDP socket after the worker's turn
- * began, so last_udp_ns is later than the time of the turn. The worker's message leaves by AF_XDP,
+/* 10. After the worker's turn began, the control thread sent the peer a message through the UDP
+ * socket, so last_udp_ns is later than worker.now_ns. The worker's message leaves by AF_XDP,
  * because the conntrack entry has just been refreshed. */
 static void test_refreshed_meanwhile(void **state)
 {

@@ -142,8 +142,8 @@ static void test_ipv6_bytes(void **state)
 	free(n);
 }
 
-/* Tries all small lengths, for which the loops of the sum run only a few times, and then large
- * lengths. No byte outside the packet may change. */
+/* Tries every payload length below 200, for which the checksum loops run only a few times, and then
+ * some large lengths. No byte outside the packet may change. */
 static void test_lengths(void **state)
 {
 	static const uint32_t large[] = { 1420, 1421, 1439, 1440, 8999, 65507 };
@@ -260,7 +260,8 @@ static void test_fits(void **state)
 		/* 1 */ { PAYLOAD, false, false },
 		/* 2 */ { CHECK, false, false },
 		/* 3 */ { ZERO, true, false },
-		/* 4: only the sum of the pseudo header, because the sender's NIC adds the rest */
+		/* 4: the field holds only the pseudo-header sum, because the sender's NIC adds the
+		 * rest */
 		{ PSEUDO, true, true },
 		/* 5 */ { PSEUDO_OFF, false, false },
 		/* 6 */ { ADDRESS, false, false },

@@ -55,9 +55,9 @@ static void test_text_and_martian(void **state)
 		/* 14 */ { "::", 1, 0, "[::]:1", true },
 		/* 15 */ { "ff02::1", 1, 0, "[ff02::1]:1", true },
 		/* 16 */ { "0.1.2.3", 1, 0, "0.1.2.3:1", true },
-		/* 17 */ { "240.0.0.1", 1, 0, "240.0.0.1:1", false }, /* Linux routes it */
+		/* 17 */ { "240.0.0.1", 1, 0, "240.0.0.1:1", false }, /* Linux routes 240/4 */
 		/* 18 */ { "::ffff:192.0.2.1", 1, 0, "[::ffff:192.0.2.1]:1", true },
-		/* 19: the longest */
+		/* 19: the longest text */
 		{ "2001:db8:1111:2222:3333:4444:5555:6666", 65535, UINT32_MAX,
 		  "[2001:db8:1111:2222:3333:4444:5555:6666%4294967295]:65535", false },
 	};
@@ -102,7 +102,7 @@ static void test_same(void **state)
 	e = make("2001:db8::1", 1, 3);
 	assert_false(endpoint_same_remote(&v6, &e));
 
-	/* padding and flow label do not count */
+	/* the padding and the flow label are not compared */
 	e = v4;
 	e.remote.v4.sin_zero[0] = 1;
 	assert_true(endpoint_same(&v4, &e));
@@ -110,7 +110,7 @@ static void test_same(void **state)
 	e.remote.v6.sin6_flowinfo = 1;
 	assert_true(endpoint_same(&v6, &e));
 
-	/* the local side */
+	/* endpoint_same() also compares the local address and the interface */
 	e = v4;
 	e.local.v4.s_addr = 1;
 	assert_true(endpoint_same_remote(&v4, &e));

@@ -7,7 +7,7 @@
 #include "util/loop.h"
 
 /* DNS does not answer at first. Lookups are repeated at growing intervals. The first DNS answer
- * becomes the endpoint, and a handshake is sent there at once. */
+ * becomes the endpoint, and a handshake with this endpoint begins at once. */
 static void pending(void **state)
 {
 	struct fixture *f = begin(NULL);
@@ -135,7 +135,7 @@ static void one_of_several(void **state)
 	end(f);
 }
 
-/* Passes @s seconds in which a handshake is retried every 5 s and never answered. */
+/* Lets @s seconds pass, in which a handshake is retried every 5 s and never answered. */
 static void try_for(struct fixture *f, unsigned s)
 {
 	for (unsigned i = 0; i < s / 5; i++) {
@@ -183,7 +183,8 @@ static void dead_among_live(void **state)
 	end(f);
 }
 
-/* The endpoint stays if there is no other address, or none with a route. */
+/* The peer never answers a handshake. Its endpoint stays, because DNS returns no other address or,
+ * in the second half, one other address without a route. */
 static void dead_alone(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -316,7 +317,8 @@ static void forgotten(void **state)
 
 struct crowd {
 	struct endpoint_name *asked[MANY];
-	/* asked[first] to asked[last - 1] are unanswered. most: their largest number so far */
+	/* asked[first] to asked[last - 1] are unanswered lookups. most: the largest number of
+	 * unanswered lookups so far */
 	unsigned first, last, most;
 };
 

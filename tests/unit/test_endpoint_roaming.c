@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_endpoint_roaming.c - the endpoint of a peer that has a name, when the peer roams. */
+/* test_endpoint_roaming.c - what becomes the endpoint if the config gives a DNS name for a peer,
+ * and the peer roams. */
 #include "names_pair.h"
 
 /* A peer that roamed keeps its new endpoint as long as DNS still returns the old address. */
@@ -36,8 +37,7 @@ static void roamed(void **state)
 }
 
 /* The peer roamed and is unreachable at its new endpoint. The address of the last DNS answer
- * becomes the endpoint again, even before the new lookup is answered. The lookups are at least 15 s
- * apart. */
+ * becomes the endpoint again at once, and a new lookup begins. Lookups are at least 15 s apart. */
 static void roamed_and_lost(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");
@@ -51,7 +51,8 @@ static void roamed_and_lost(void **state)
 	assert_int_equal(f->lookups, 1);
 	endpoint_names_unanswered(&f->names, f->t.ab, f->t.w->now_ns);
 	assert_at(f, "198.51.100.7");
-	/* The next turn restores the address of the DNS answer and begins a lookup. */
+	/* The next call of endpoint_names_run() restores the address of the DNS answer and begins a
+	 * lookup. */
 	pass(f, 0.1);
 	assert_at(f, "192.0.2.2");
 	assert_int_equal(f->lookups, 2);
@@ -93,8 +94,8 @@ static void port_changed(void **state)
 	end(f);
 }
 
-/* The peer roamed to another port of the same address. When its NAT has forgotten that port, the
- * endpoint has the port from the config again. */
+/* The peer roamed to another port of the same address. Later its NAT forgets that port, so the peer
+ * answers no more handshakes. The endpoint then gets the port of the config again. */
 static void port_roamed_and_lost(void **state)
 {
 	struct fixture *f = begin("192.0.2.2");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_file.c - opens only regular files, reads whole files up to a limit, and replaces them
- * atomically. */
+/* test_file.c - file.c opens only regular files, reads whole files up to a limit, and replaces
+ * files atomically. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -132,7 +132,7 @@ static void limits(void **state)
 	buffer_done(&out);
 }
 
-/* A FIFO must not block, and nothing but a regular file is opened. */
+/* Only regular files are opened. Opening a FIFO fails and does not block. */
 static void kinds(void **state)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };

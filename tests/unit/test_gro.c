@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_gro.c - which packets are merged and which must not be. Merged packets are segmented again
- * and compared. */
+ * and compared with the originals. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,7 +95,8 @@ static struct segment next_of(struct segment s)
 	return s;
 }
 
-/* 1. A train of each kind becomes one packet. Its last segment may be shorter. */
+/* 1. For TCP and UDP over IPv4 and IPv6, 40 consecutive packets of a flow become one packet. The
+ * last of them may be shorter. */
 static void test_trains(void **state)
 {
 	(void)state;
@@ -210,7 +211,7 @@ static void test_differences(void **state)
 	begin();
 }
 
-/* 3. Nothing is appended to a packet unless ACK is its only flag. */
+/* 3. Nothing is appended to a TCP packet unless ACK is its only flag. */
 static void test_flags_of_the_first(void **state)
 {
 	static const uint8_t flags[] = { 0x18, 0x00, 0x02, 0x12, 0x14, 0x30, 0x50, 0x90 };
@@ -282,7 +283,7 @@ static void test_order(void **state)
 	ack = a;
 	ack.payload = 0;
 	add(&ack, 5);
-	add(&a, 5), a = next_of(a); /* the ack ended the first group */
+	add(&a, 5), a = next_of(a); /* starts a group, because the ack ended the first one */
 	add(&b, 5);
 	add(&a, 5);
 	assert_int_equal(gro.group_count, 4);
@@ -292,7 +293,7 @@ static void test_order(void **state)
 	begin();
 }
 
-/* 6. A fragment may belong to any flow, so no packets are merged across it. */
+/* 6. A fragment may belong to any flow, so a packet behind it is not merged with one before it. */
 static void test_fragment(void **state)
 {
 	struct segment s = first, f = first;
@@ -308,7 +309,8 @@ static void test_fragment(void **state)
 	begin();
 }
 
-/* 7. Limits: 64 UDP segments and 65535 bytes. Nothing is merged if merging is switched off. */
+/* 7. A merged packet has at most 64 UDP segments and 65535 bytes. Nothing is merged if merging is
+ * switched off. */
 static void test_limits(void **state)
 {
 	struct segment s = first;

@@ -52,8 +52,8 @@ static void compare(struct segment s, uint16_t size)
 	assert_int_equal(total, s.payload);
 }
 
-/* 1. Every kind of packet: payloads that are a multiple of the segment size and payloads that are
- * not, one segment, the smallest segments, and packets of almost 64 KiB. */
+/* 1. Cuts TCP and UDP packets over IPv4 and IPv6. The payload is or is not a multiple of the
+ * segment size, fits one segment, or is almost 64 KiB. The smallest segment has one byte. */
 static void test_cut(void **state)
 {
 	static const uint16_t payloads[] = { 1, 2, 99, 100, 101, 1000, 5600, 65400 };
@@ -217,7 +217,7 @@ static void test_extensions(void **state)
 		segment_leave_checksum(&s, packet, len, 1000, &vnet);
 		len = insert_extension(packet, len, size);
 		vnet.csum_start = (uint16_t)(vnet.csum_start + size);
-		/* IPv6 and TCP headers take 40 and 32 bytes of GSO_HEADERS_MAX */
+		/* of GSO_HEADERS_MAX, the IPv6 and TCP headers take 72 bytes, so 48 are left */
 		assert_int_equal(gso_parse(&g, &vnet, packet, (uint32_t)len), size <= 48);
 		for (unsigned i = 0; i < 6 && size <= 48; i++) {
 			struct segment cut = segment_cut(&s, 1000, i);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_handoff.c - notes and messages arrive complete and in order, a full ring refuses further
- * ones, lost notes are reported, and no wakeup is lost. */
+/* test_handoff.c - the rings from a worker to the control thread: notes (requests and reports) and
+ * handshake messages arrive complete and in order, a full ring refuses more, lost notes are
+ * reported, and no wakeup is lost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,9 +30,9 @@ static void test_wakes_once(void **state)
 
 	(void)state;
 	handoff_kick(h);
-	assert_false(readable(h)); /* the ring is empty */
+	assert_false(readable(h)); /* the ring is empty, so nobody is woken */
 	assert_true(handoff_note(h, &n));
-	assert_false(readable(h)); /* no wakeup before the worker's turn ends */
+	assert_false(readable(h)); /* no wakeup before handoff_kick() */
 	handoff_kick(h);
 	assert_true(readable(h));
 	handoff_clear(h);
@@ -41,7 +42,7 @@ static void test_wakes_once(void **state)
 	assert_false(handoff_take_note(h, &n));
 	handoff_note(h, &n);
 	handoff_kick(h);
-	assert_true(readable(h)); /* the first note after handoff_clear() causes another wakeup */
+	assert_true(readable(h)); /* after handoff_clear(), the next note causes another wakeup */
 	handoff_free(h);
 }
 
@@ -109,8 +110,6 @@ static void test_notes_lost(void **state)
 	handoff_free(h);
 }
 
-/* The consumer sleeps whenever it has emptied the ring, so a lost wakeup would make poll() time
- * out. */
 enum { NOTES = 200000 };
 
 static void *producer(void *arg)
@@ -127,6 +126,8 @@ static void *producer(void *arg)
 	return NULL;
 }
 
+/* This thread waits in poll() whenever it has emptied the ring, so a lost wakeup would make poll()
+ * time out. */
 static void test_no_lost_wakeup(void **state)
 {
 	struct handoff *h = handoff_new();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_handshake.c - which messages of types 1 to 3 are refused and for what reason, and how
- * cookies are sent and used. The tests use the simulated clock and network of world.h, and two
- * devices as in test_device.c.
+ * test_handshake.c - which initiations, responses and cookie replies are refused and for what
+ * reason, and how cookies are sent and used. The tests use two devices, a and b, with the simulated
+ * clock and network of world.h.
  */
 #include "pair.h"
 
@@ -107,14 +107,15 @@ static void replayed_initiation(void **state)
 	node_send(t.a, t.ab);
 	first = intercept(t.w, WIRE_INITIATION);
 	assert_int_equal(node_input(t.b, &first), REASON_none);
-	assert_int_equal(node_input(t.b, &first), REASON_rate_limited); /* at most 50 per second */
+	/* a peer may send 50 initiations per second, so one every 20 ms */
+	assert_int_equal(node_input(t.b, &first), REASON_rate_limited);
 	t.w->now_ns += 19 * NS_PER_MS;
 	assert_int_equal(node_input(t.b, &first), REASON_rate_limited);
 	t.w->now_ns += 1 * NS_PER_MS;
 	first.from = world_address(99, 99);
 	assert_int_equal(node_input(t.b, &first), REASON_old_timestamp);
-	assert_true(endpoint_same_remote(
-		&t.ba->endpoint, &t.a->address)); /* the replay did not change the endpoint */
+	/* the replay did not change the endpoint */
+	assert_true(endpoint_same_remote(&t.ba->endpoint, &t.a->address));
 	world_pass(t.w, 1);
 
 	/* the wall clock steps back an hour: the timestamp still increases */
@@ -135,7 +136,8 @@ static void replayed_initiation(void **state)
 	world_free(t.w);
 }
 
-/* An endpoint that cannot be answered is not learned, even from an authentic message. */
+/* An initiation from port 0 is refused even if it is authentic, because no response can be sent
+ * there. */
 static void martian_initiation(void **state)
 {
 	struct pair t = meet();
@@ -198,7 +200,7 @@ static void cookies(void **state)
 	assert_true(endpoint_same_remote(&reply.to, &t.a->address));
 	assert_int_equal(t.ba->rx_bytes, 0);
 
-	/* a cookie reply changes no endpoint and is accepted once */
+	/* a cookie reply changes no endpoint, and is accepted only once */
 	reply.from = world_address(77, 7);
 	reply.data[40] ^= 1;
 	assert_int_equal(node_input(t.a, &reply), REASON_bad_cookie);
@@ -210,8 +212,8 @@ static void cookies(void **state)
 	assert_true(endpoint_same_remote(&t.ab->endpoint, &t.b->address));
 	assert_int_equal(t.ab->rx_bytes, 0);
 
-	/* The next retry uses the cookie, which is valid only for the address and port to which b
-	 * sent it. */
+	/* The next initiation uses the cookie, which is valid only for the address and port to
+	 * which node b sent it. */
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 1);
 	born = t.w->now_ns;
 	while (!t.w->queue)
@@ -231,8 +233,9 @@ static void cookies(void **state)
 	world_free(t.w);
 }
 
-/* Both nodes are under load. The cookie reply to the response carries the index of a session,
- * because the responder has already derived the keys when it sends the response. */
+/* Both nodes are under load. The cookie reply to a response carries the receiver index of a
+ * session, because the responder has already derived the session keys when it sends the
+ * response. */
 static void cookies_both_ways(void **state)
 {
 	struct pair t = meet();
@@ -257,8 +260,8 @@ static void spoil(struct peer *from, struct datagram *initiation, uint64_t now_n
 	cookie_sign(&from->cookie, initiation->data, initiation->len, now_ns);
 }
 
-/* A token bucket exists only for a source that a cookie has proven. Messages without a cookie and
- * replayed messages take no token. */
+/* A token bucket exists only for a source whose address a cookie has proven. Messages without a
+ * cookie and replayed messages take no token. */
 static void rate_of_a_proven_source(void **state)
 {
 	struct pair t = meet();
@@ -283,7 +286,7 @@ static void rate_of_a_proven_source(void **state)
 	spoil(t.ab, &initiation, t.w->now_ns);
 	assert_int_equal(node_input(t.b, &initiation), REASON_rate_limited);
 	assert_int_equal(node_input(t.b, &initiation), REASON_rate_limited);
-	t.w->now_ns += 60 * NS_PER_MS; /* six tokens */
+	t.w->now_ns += 60 * NS_PER_MS; /* time for six more tokens */
 	for (unsigned i = 0; i < 6; i++) {
 		spoil(t.ab, &initiation, t.w->now_ns);
 		assert_int_equal(node_input(t.b, &initiation), REASON_bad_handshake);

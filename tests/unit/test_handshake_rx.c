@@ -17,7 +17,8 @@ uint64_t __wrap_loop_now_ns(void)
 	return clock_ns += delay_ns;
 }
 
-/* Delivers two initiations from node a to node b in one turn. Returns how many responses b sent. */
+/* Delivers two initiations from node a to node b in one turn of the loop. Returns how many
+ * responses node b sent. */
 static unsigned responses(struct pair *t)
 {
 	struct loop *loop = loop_new();
@@ -45,7 +46,7 @@ static unsigned responses(struct pair *t)
 }
 
 /* A peer's next initiation may arrive while the thread is delayed. The rate limit uses the time at
- * which this initiation is handled, not the time at which the turn began. */
+ * which this initiation is handled, not the time at which the turn of the loop began. */
 static void initiation_after_a_delay(void **state)
 {
 	struct pair t = meet();

@@ -151,8 +151,8 @@ static void ends(void **state)
 	assert_true(time(NULL) - begin < 9);
 }
 
-/* The service manager's watchdog is notified before each program, so that it does not kill a daemon
- * that waits for several slow programs in a row. */
+/* run_program() notifies the service manager's watchdog before it starts a program. Otherwise the
+ * watchdog would kill a daemon that waits for several slow programs in a row. */
 static void watchdog_is_notified(void **state)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };

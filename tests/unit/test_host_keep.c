@@ -11,11 +11,11 @@
 
 #define MS 1000000ULL
 
-static int missing; /* result of the next fake_check() */
+static int missing; /* what fake_check() reports: number of missing settings, or -errno */
 static unsigned checks;
 static bool damaged_seen;
-static bool lasting;	     /* fake_check() only begins; the test ends the check */
-static struct keep *flushed; /* if not NULL: nftables is flushed during each check */
+static bool lasting; /* if true, the test itself calls keep_checked(), and fake_check() does not */
+static struct keep *flushed; /* if not NULL, nftables is flushed during each check */
 
 /* keep_checked() reads loop_now_ns() and takes the time since the argument @now_ns of on_timer() as
  * the duration of the check. The tests pass a @now_ns in the future, so that the check seems to
@@ -100,8 +100,8 @@ static void nothing_missing(void **state)
 	end(&k, loop);
 }
 
-/* If a check fails to restore the settings, it is repeated after 1, 2, 4, ... 32 s. If the
- * nftables tables may be damaged, each check is told so until one succeeds. */
+/* If a check fails to restore the settings, it is repeated after 1, 2, 4, ... 32 s. If the nftables
+ * tables may be damaged, @damaged is true in each check until one succeeds. */
 static void failing(void **state)
 {
 	static const unsigned waits_s[] = { 1, 2, 4, 8, 16, 32, 32 };
@@ -129,7 +129,7 @@ static void failing(void **state)
 }
 
 /* A program that flushes nftables during each check does not make the checks more frequent, whether
- * they succeed or fail. The damage is remembered. */
+ * the checks succeed or fail. After each check, k.damaged is still set. */
 static void flushed_during_checks(void **state)
 {
 	struct loop *loop = loop_new();
@@ -159,8 +159,8 @@ static void flushed_during_checks(void **state)
 	end(&k, loop);
 }
 
-/* While a check lasts, or while the settings are being changed, no other check begins. A check that
- * an event requests in the meantime follows afterwards. */
+/* While a check runs, or while the settings are being changed, no other check begins. If an event
+ * requests a check meanwhile, this check follows afterwards. */
 static void held(void **state)
 {
 	struct loop *loop = loop_new();

@@ -33,7 +33,8 @@ static struct plan plan_of(const char *interface, const char *allowed)
 	return plan;
 }
 
-/* Prints the planned routes as PREFIX@TABLE: "10.0.0.0/8@254 ::/0@51820". */
+/* Returns the planned routes as PREFIX@TABLE, such as "10.0.0.0/8@254 ::/0@51820". Table 254 is the
+ * main table. */
 static const char *routes_text(const struct plan *p)
 {
 	static char text[512];
@@ -57,12 +58,13 @@ static void routes(void **state)
 	} rows[] = {
 		{ "Address = 10.7.0.1/24", "AllowedIPs = 10.7.0.2/32, 10.8.0.0/16",
 		  "10.8.0.0/16@254", 0, false, false },
-		/* The kernel makes no route for an IPv4 /32, but makes one for an IPv6 /128. */
+		/* The kernel makes no route for an IPv4 address with /32, but makes one for an IPv6
+		 * address with /128. */
 		{ "Address = 10.7.0.1/32, fd00::1/128", "AllowedIPs = 10.7.0.1/32, fd00::1/128",
 		  "10.7.0.1/32@254", 0, false, false },
 		{ "Address = 10.7.0.1/24", "AllowedIPs = 10.0.0.0/8", "10.0.0.0/8@254", 0, false,
 		  false },
-		/* The kernel makes no IPv4 route for a network that begins with 0. */
+		/* The kernel makes no route to an IPv4 network whose first byte is 0. */
 		{ "Address = 10.7.0.1/0, fd00::1/0", "AllowedIPs = 10.8.0.0/16, 200.0.0.0/8",
 		  "10.8.0.0/16@254 200.0.0.0/8@254", 0, false, false },
 		{ "Address = 10.7.0.1/1, fd00::1/0", "AllowedIPs = 10.8.0.0/16, fd01::/64",
@@ -232,7 +234,7 @@ static void record(void **state)
 	assert_int_equal(r.rules.count, 2);
 	r.rules.count = 1;
 	r.nft4 = false;
-	/* Without nftables tables every packet may leave, so no mark is needed. */
+	/* Without the nftables tables, which drop unmarked packets, no packet needs a mark. */
 	assert_int_equal(record_mark(&r), 0);
 }
 

@@ -102,7 +102,8 @@ static void test_too_big(void **state)
 	assert_int_equal(icmp_error(out, packet, 39, 1280), 0);
 }
 
-/* Each row sets the byte at @at to @value and says whether there is an answer. */
+/* Sets the byte at offset @at of a packet to @value. @answered: whether the changed packet causes
+ * an ICMP error. */
 struct change {
 	size_t at;
 	uint8_t value;
@@ -199,7 +200,8 @@ static void test_never6(void **state)
 	assert_int_equal(icmp_error(out, packet, 200, 0), 0);
 	packet[56] = 128;
 	assert_int_equal(icmp_error(out, packet, 200, 0), 208);
-	assert_int_equal(icmp_error(out, packet, 50, 0), 0); /* a chain that is cut off */
+	/* the packet ends between the extension headers */
+	assert_int_equal(icmp_error(out, packet, 50, 0), 0);
 	make6(200, 17);
 	memset(packet + 8, 0, 16);
 	assert_int_equal(icmp_error(out, packet, 200, 0), 0); /* from the unspecified address */

@@ -138,7 +138,7 @@ static void test_unreadable(void **state)
 	packet[9] = IPPROTO_ESP;
 	assert_false(icmp_sender_tuple(packet, V4 + PAYLOAD, &got));
 	packet[9] = IPPROTO_ICMP;
-	packet[V4] = 3; /* an ICMP error has no flow of its own */
+	packet[V4] = 3; /* an ICMP error belongs to no conntrack flow of its own */
 	assert_false(icmp_sender_tuple(packet, V4 + PAYLOAD, &got));
 }
 

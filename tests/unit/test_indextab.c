@@ -27,7 +27,7 @@ struct retired {
 	void (*free_fn)(void *);
 };
 
-/* Keeps retired objects until the test says that no reader is left. */
+/* Keeps retired objects until the test calls release(), as if a reader might still use them. */
 static void retire(void *ctx, void *object, void (*free_fn)(void *))
 {
 	struct retired *r = malloc(sizeof(*r)), **list = ctx;
@@ -81,8 +81,8 @@ static void life_of_an_index(void **state)
 	release(&retired);
 }
 
-/* The low bits of the indices have only 37 different values, so that long chains with deleted slots
- * occur. */
+/* The low bits of the indices have only 37 different values, so that long probe sequences with
+ * deleted slots occur. */
 static void random_against_array(void **state)
 {
 	/* At the end of a phase, the table holds about 70 % or 30 % of the keys. */
@@ -153,8 +153,8 @@ struct reader {
 	unsigned looks;
 };
 
-/* For an even i, the index i * 64 stays and must always be found. For an odd i, it comes and
- * goes. */
+/* The index i * 64 is always in the table if i is even. If i is odd, the other thread keeps adding
+ * and deleting it. */
 static void *read_all(void *arg)
 {
 	struct reader *r = arg;

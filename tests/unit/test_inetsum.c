@@ -15,7 +15,8 @@
 
 static uint8_t bytes[ROOM];
 
-/* One 16-bit word at a time, with the carry added at once, in host order. */
+/* Adds 16-bit words in network order, and adds each carry at once. Returns the sum in host
+ * order. */
 static uint16_t sum_by_definition(const uint8_t *p, size_t n)
 {
 	uint32_t sum = 0;
@@ -36,7 +37,7 @@ static void compare(size_t at, size_t n)
 			 sum_by_definition(bytes + at, n));
 }
 
-/* RFC 1071, section 3. */
+/* The example in section 3 of RFC 1071. */
 static void example(void **state)
 {
 	static const uint8_t words[] = { 0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7 };
@@ -45,7 +46,7 @@ static void example(void **state)
 	assert_int_equal(ntohs(inetsum_fold(inetsum_add(words, sizeof(words), 0))), 0xddf2);
 }
 
-/* Bytes of 0xff make the most carries. */
+/* The first round uses only bytes of 0xff, which cause the most carries. */
 static void lengths_and_alignments(void **state)
 {
 	(void)state;
@@ -61,7 +62,7 @@ static void lengths_and_alignments(void **state)
 	}
 }
 
-/* A sum that is continued includes the earlier pieces, and may itself be large. */
+/* inetsum_add() continues the sum of earlier pieces, even if this sum is already large. */
 static void pieces(void **state)
 {
 	uint64_t sum = 0;

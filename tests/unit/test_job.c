@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_job.c - a job runs in its own thread, or in job_start() if no thread can be created; it ends
- * in the loop. */
+/* test_job.c - a job runs in its own thread, or in job_start() if no thread can be created.
+ * Afterwards the loop calls the job's callback, here ended(). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-static bool no_threads; /* as if RLIMIT_NPROC were reached */
+static bool no_threads; /* if true, pthread_create() fails as if RLIMIT_NPROC were reached */
 
 static int create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *ctx)
 {
@@ -25,7 +25,7 @@ static int create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(voi
 struct world {
 	struct loop *loop;
 	struct job job;
-	pthread_t thread; /* that ran the last job */
+	pthread_t thread; /* the thread that ran the last job */
 	bool signals_blocked;
 	unsigned runs, ends, repeats;
 };
@@ -70,7 +70,7 @@ static int close_world(void **state)
 	return 0;
 }
 
-/* The end of a job may start the next one. */
+/* The callback ended() may start the next job. */
 static void in_loop(void **state)
 {
 	struct world *w = *state;
@@ -109,7 +109,7 @@ static void without_thread(void **state)
 	assert_false(pthread_equal(w->thread, pthread_self()));
 }
 
-/* job_wait() ends the job now, and the loop does not end it again. */
+/* job_wait() calls ended() itself, so the loop does not call it again. */
 static void waited(void **state)
 {
 	struct world *w = *state;
@@ -126,7 +126,7 @@ static void waited(void **state)
 	assert_int_equal(w->runs, 2);
 }
 
-/* job_done() waits for the thread and reports nothing. */
+/* job_done() waits for the thread, and ended() is not called. */
 static void abandoned(void **state)
 {
 	struct world *w = *state;

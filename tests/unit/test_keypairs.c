@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_keypairs.c - complete handshakes and the sessions that they make, on the simulated clock and
- * network of world.h, with two devices as in test_device.c.
+ * test_keypairs.c - complete handshakes and the sessions that they make, between two devices, a and
+ * b, with the simulated clock and network of world.h.
  */
 #include "pair.h"
 
@@ -24,11 +24,11 @@ static void ten_pings(void **state)
 	assert_int_equal(t.ab->tx_packets, 11);
 	assert_int_equal(t.b->received_data, 10);
 	assert_int_equal(t.a->flushes, 1);
-	assert_int_equal(t.a->events[DEVICE_KEEPALIVE_SENT],
-			 0); /* the first ping confirmed the session */
-	assert_true(endpoint_same_remote(&t.ba->endpoint,
-					 &t.a->address)); /* learned from the initiation */
-	world_pass(t.w, 15);				  /* b sent last, so a owes a keepalive */
+	/* the first ping confirmed the session, so no keepalive was needed */
+	assert_int_equal(t.a->events[DEVICE_KEEPALIVE_SENT], 0);
+	/* node b learned the endpoint from the initiation */
+	assert_true(endpoint_same_remote(&t.ba->endpoint, &t.a->address));
+	world_pass(t.w, 15); /* node b sent last, so node a sends a keepalive after 10 s */
 	assert_int_equal(t.ba->rx_bytes, 1460);
 	world_free(t.w);
 }
@@ -42,7 +42,8 @@ static void when_a_handshake_counts(void **state)
 	node_send(t.a, t.ab);
 	world_pass(t.w, 0.0015);
 	assert_int_equal(t.b->sent[WIRE_RESPONSE], 1);
-	assert_non_null(atomic_load(&t.ba->next)); /* not confirmed, so b cannot send */
+	/* the session is not confirmed, so node b cannot send */
+	assert_non_null(atomic_load(&t.ba->next));
 	assert_null(atomic_load(&t.ba->current));
 	assert_int_equal(t.ba->latest_handshake_unix_ns, 0);
 	response = intercept(t.w, WIRE_RESPONSE);
@@ -103,7 +104,7 @@ static void late_response(void **state)
 	node_send(t.a, t.ab);
 	node_send(t.b, t.ba);
 	world_run(t.w, t.w->now_ns + NS_PER_MS);
-	late = intercept(t.w, WIRE_RESPONSE); /* to a */
+	late = intercept(t.w, WIRE_RESPONSE); /* the response to a */
 	assert_int_equal(late.sender, t.b->id);
 	world_pass(t.w, 1); /* b's own handshake completes */
 	assert_int_equal(t.a->received_data, 1);
@@ -133,8 +134,8 @@ static void responder_waits(void **state)
 	world_free(t.w);
 }
 
-/* If the control thread receives a request for a handshake after the session is up, it sends only
- * the staged packets and begins no handshake. */
+/* The control thread receives a request for a handshake after the session has been established. It
+ * sends the waiting packets and begins no handshake. */
 static void late_wish(void **state)
 {
 	struct pair t = connected();
@@ -154,7 +155,8 @@ static void late_wish(void **state)
 	world_free(t.w);
 }
 
-/* If all notes of the workers are lost, device_catch_up() does what the notes requested. */
+/* If the workers' notes (requests to the control thread) are lost, device_catch_up() does what they
+ * would have requested. */
 static void catching_up(void **state)
 {
 	struct pair t = meet();
@@ -172,7 +174,8 @@ static void catching_up(void **state)
 	next = atomic_load(&t.ba->next);
 	assert_non_null(next);
 	device_catch_up(&t.b->device, t.ba, t.w->now_ns);
-	assert_ptr_equal(atomic_load(&t.ba->next), next); /* no message has used it yet */
+	/* no message has confirmed the session yet */
+	assert_ptr_equal(atomic_load(&t.ba->next), next);
 	world_pass(t.w, 1);
 	assert_int_equal(t.b->last_serial, 4711);
 
@@ -184,8 +187,8 @@ static void catching_up(void **state)
 	world_run(t.w, t.w->now_ns + NS_PER_MS);
 	next = atomic_load(&t.ba->next);
 	atomic_store(&next->confirmed, true); /* as if NOTE_CONFIRMED had been lost */
-	atomic_store(&t.ba->timers.owed_since_ns,
-		     t.w->now_ns - SECONDS(11)); /* as if NOTE_WATCH had been lost */
+	/* as if NOTE_WATCH had been lost */
+	atomic_store(&t.ba->timers.owed_since_ns, t.w->now_ns - SECONDS(11));
 	device_catch_up(&t.b->device, t.ba, t.w->now_ns);
 	assert_ptr_equal(atomic_load(&t.ba->current), next);
 	assert_int_equal(t.b->sent[WIRE_DATA], 1); /* the passive keepalive */

@@ -86,7 +86,7 @@ static void lengths(void **state)
 	}
 	memset(text, 'A', 42);
 	text[42] = text[43] = '=';
-	assert_false(keytext_from_base64(key, text, 44)); /* 31 bytes */
+	assert_false(keytext_from_base64(key, text, 44)); /* encodes only 31 bytes */
 }
 
 /* The texts were made by base64(1) and xxd(1). The base64 text has digits of every kind. */

@@ -217,7 +217,8 @@ static void test_syslog(void **state)
 	syslog_fd = -1;
 }
 
-/* Reads the ring from @line to its end. Returns the number of lines, and the last line in @line. */
+/* Reads the log ring from @line to its end. Returns the number of lines, and the last line in
+ * @line. */
 static unsigned rest_of_ring(struct log_line *line)
 {
 	unsigned n = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_loop.c - timers of the event loop: they fire in order, each at most once a turn, and
- * callbacks may arm and cancel them. */
+/* test_loop.c - timers of the event loop: they fire in order, each at most once in a turn of the
+ * loop, and callbacks may arm and cancel them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -103,8 +103,8 @@ static void on_fd(void *ctx, int fd, uint32_t events)
 	note(ctx);
 }
 
-/* A timer that arms itself for "now" fires only once in a turn. A ready descriptor is handled
- * before the timer fires again. */
+/* A timer that arms itself for "now" fires only once in a turn of the loop. A ready descriptor is
+ * handled before the timer fires again. */
 static void once_a_turn(void **state)
 {
 	int fd = eventfd(1, 0);

@@ -21,7 +21,7 @@ static void mtu(void **state)
 		{ 1280, 1280 },	       { 576, 1280 },
 		{ 80, 1280 },	       { 79, 1280 }, /* no underflow */
 		{ 1, 1280 },	       { 65535, 65455 },
-		{ 65536, 65455 }, /* the most that a datagram holds */
+		{ 65536, 65455 }, /* 65535, the longest IP packet, minus 80 */
 		{ UINT32_MAX, 65455 },
 	};
 

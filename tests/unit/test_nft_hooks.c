@@ -82,7 +82,7 @@ static const struct {
 	{ { "in", "filter", INET, NF_INET_INGRESS, 1, "lo eth0*" }, .ingress = "t in" },
 	{ { "out", "filter", NETDEV, NF_NETDEV_EGRESS, 1, "*" }, .egress = "t out" },
 	{ { "other", "filter", NETDEV, NF_NETDEV_EGRESS, 1, "eth1* eth00*" }, .egress = NULL },
-	/* Chains of the host. */
+	/* Chains for packets of the whole host, which name no NIC. */
 	{ { "marks", "route", IP, NF_INET_LOCAL_OUT, 1, NULL }, .route = "t marks" },
 	{ { "marks", "route", INET, NF_INET_LOCAL_OUT, 1, NULL }, .route = "t marks" },
 	{ { "source", "nat", IP6, NF_INET_POST_ROUTING, 1, NULL }, .nat = "t source" },
@@ -111,7 +111,7 @@ static void one_chain(void **state)
 	}
 }
 
-/* The first chain of each kind is named. */
+/* If several chains of a kind concern the NIC, the first of them is reported. */
 static void several_chains(void **state)
 {
 	struct search s = { .nic = "eth0" };

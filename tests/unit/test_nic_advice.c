@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_nic_advice.c - the path that `auto` chooses for given facts about a NIC, and the advice. */
+/* test_nic_advice.c - for given facts about a NIC: which path (AF_XDP or the UDP sockets) `auto`
+ * chooses, the reasons that are reported, and the commands that are advised. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -225,8 +226,8 @@ static void test_all_at_once(void **state)
 	assert_int_equal(j.reason_count, NIC_REASONS_MAX);
 }
 
-/* An option that requests a path is obeyed, even if "auto" would choose the other path. The
- * judgement then names what AF_XDP bypasses. */
+/* An option that requests a path is obeyed, even if `auto` would choose the other path. The reasons
+ * then name what AF_XDP bypasses. */
 static void test_asked(void **state)
 {
 	const struct nic_facts f = NIC(.bypassed.egress = "the qdisc tbf");

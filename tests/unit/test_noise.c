@@ -19,7 +19,7 @@
 /* One end of a handshake. */
 struct node {
 	struct noise_identity id;
-	struct noise_remote remote; /* what this node knows of the other one */
+	struct noise_remote remote; /* what this node knows of the other node */
 	struct noise_handshake hs;
 	struct cookie_maker maker;
 	uint8_t ephemeral[WIRE_KEY_LEN];
@@ -230,7 +230,8 @@ static void test_response_flipped(void **state)
 	assert_false(receive_response(&p)); /* but only once */
 }
 
-/* [W] 5.1: each initiation needs a greater timestamp than the last one that was accepted. */
+/* WireGuard paper, 5.1: each initiation needs a greater timestamp than the last one that was
+ * accepted. */
 static void test_replay(void **state)
 {
 	static const struct {
@@ -307,7 +308,7 @@ static void test_wrong_keys(void **state)
 	assert_int_equal(p.i.hs.state, NOISE_CREATED_INITIATION);
 }
 
-/* In each state, a message that is not expected is refused and changes nothing. */
+/* In each state of the handshake, a message that is not expected is refused and changes nothing. */
 static void test_wrong_state(void **state)
 {
 	struct noise_handshake before;
@@ -335,7 +336,7 @@ static void test_wrong_state(void **state)
 		}
 	}
 
-	/* a response to an older initiation than the last one */
+	/* a response to an earlier initiation, after a later one was sent */
 	pair_at(&p, 1);
 	assert_true(send_response(&p));
 	response = p.response;
@@ -459,8 +460,9 @@ static void test_low_order(void **state)
 	}
 }
 
-/* An attacker without any private key claims a low-order public key. DH(s, s) would be zero, so the
- * attacker could compute every key of an initiation. Such an initiation must be refused. */
+/* An attacker without any private key claims a low-order public key. The DH result of the two
+ * static keys would be zero, so the attacker could compute every key of an initiation. Such an
+ * initiation must be refused. */
 static void test_forged_low_order(void **state)
 {
 	static const uint8_t zeros[WIRE_KEY_LEN];
@@ -506,7 +508,7 @@ static void test_tai64n(void **state)
 		noise_tai64n(out, table[n].unix_ns);
 		assert_memory_equal(out, table[n].out, sizeof(out));
 	}
-	/* 2^24 ns later the timestamp is always greater. A moment later it is never less. */
+	/* The timestamp always grows within 2^24 ns, and never decreases. */
 	noise_tai64n(last, 0);
 	for (uint64_t t = 1 << 24; t < 5 * NS_PER_S; t += 1 << 24) {
 		noise_tai64n(out, t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_notify.c - the datagrams of sd_notify(3) that reach a path and an abstract socket, and the
- * environment variables that request them. */
+/* test_notify.c - the datagrams of sd_notify(3), sent to a socket at a path and to an abstract
+ * socket, and the environment variables that request them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 static int listener = -1;
 static char name[64], seen[1024];
 
-/* Listens at NOTIFY_SOCKET=@notify_socket. */
+/* Listens at @notify_socket, and sets the environment variable NOTIFY_SOCKET to it. */
 static void listen_at(const char *notify_socket)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };

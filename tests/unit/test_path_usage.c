@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_path_usage.c - message counts of both paths in consecutive windows, and the path that
- * `wgxdp show` must report. */
+/* test_path_usage.c - which path (AF_XDP or UDP) `wgxdp show` must report, for given message counts
+ * of both paths in consecutive time windows. */
 #include "dataplane/path_usage.h"
 
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 static const struct row {
 	const char *what;
 	unsigned xsk, udp; /* messages by each path in this window */
-	bool by_udp;	   /* the reported path after this window */
+	bool by_udp;	   /* whether UDP is the reported path after this window */
 } rows[] = {
 	{ "nothing", 0, 0, false },
 	{ "too few to decide", 0, 63, false },

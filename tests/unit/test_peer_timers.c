@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_peer_timers.c - the timers of two devices, on the simulated clock and network of world.h, as
- * in test_device.c.
+ * test_peer_timers.c - the timers of two devices, a and b, with the simulated clock and network of
+ * world.h.
  */
 #include "pair.h"
 
@@ -22,10 +22,10 @@ static void retries_and_gives_up(void **state)
 			world_run(t.w, device_next(&t.a->device));
 		gap = t.w->now_ns - last;
 		assert_in_range(gap, SECONDS(5), SECONDS(5.334));
-		/* The device has cleared the source address, so that the route chooses one. */
+		/* The device has cleared the source address, so that routing chooses a new one. */
 		assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0);
 	}
-	/* meet() set the endpoint, and the device cleared its local side. */
+	/* The two changes: meet() set the endpoint, and the device cleared its local address. */
 	assert_int_equal(t.a->endpoint_changes, 2);
 	/* From the third initiation on, the device has reported that no answer came. */
 	assert_int_equal(t.a->unanswered, 15);
@@ -82,7 +82,7 @@ static void renewed_by_the_initiator(void **state)
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
 	assert_int_equal(t.b->sent[WIRE_INITIATION], 0);
 	assert_true(atomic_load(&t.ab->current)->born_ns >= born + SECONDS(120));
-	assert_int_equal(t.a->begun_count, 2); /* previous and current */
+	assert_int_equal(t.a->begun_count, 2); /* the previous and the current session */
 	assert_int_equal(t.b->begun_count, 2);
 	assert_int_equal(t.b->received_data, 1 + 119 + 3); /* the renewal lost no packet */
 	chatter(&t, t.a, 70);
@@ -158,7 +158,8 @@ static void unanswered(void **state)
 
 	(void)state;
 	world_pass(t.w, 20);
-	device_zero_all(&t.b->device, t.w->now_ns); /* a does not know that b has no keys */
+	/* node a does not learn that node b has no keys any more */
+	device_zero_all(&t.b->device, t.w->now_ns);
 	t.ab->endpoint.local.v4.s_addr = htonl(0x0a000001);
 	t.ab->endpoint.ifindex = 7;
 	since = t.w->now_ns;
@@ -170,7 +171,7 @@ static void unanswered(void **state)
 	while (initiations(&t) == 1)
 		world_run(t.w, world_next(t.w));
 	assert_in_range(t.w->now_ns - since, SECONDS(15), SECONDS(15.334));
-	/* The device has cleared the source address, so that the route chooses one. */
+	/* The device has cleared the source address, so that routing chooses a new one. */
 	assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0);
 	assert_int_equal(t.ab->endpoint.ifindex, 0);
 	t.w->loss_percent = 0;
@@ -180,8 +181,9 @@ static void unanswered(void **state)
 	world_free(t.w);
 }
 
-/* If the peer is found at another address, an initiation is sent there at once. This holds only if
- * a packet waits for the peer or is unanswered, or if persistent keepalives are on. */
+/* device_peer_redirect() sets a new address of the peer. It sends an initiation there at once if a
+ * packet waits for the peer or is unanswered, or if persistent keepalives are on; otherwise it
+ * sends nothing. */
 static void redirected(void **state)
 {
 	struct pair t = meet();
@@ -197,7 +199,7 @@ static void redirected(void **state)
 	device_peer_redirect(&t.a->device, t.ab, &t.b->address, t.w->now_ns);
 	assert_int_equal(t.a->sent[WIRE_INITIATION], 2);
 	world_pass(t.w, 0.1);
-	assert_int_equal(t.b->received_data, 1); /* the staged packet */
+	assert_int_equal(t.b->received_data, 1); /* the packet that waited */
 	assert_true(t.ab->timers.last_received_ns);
 
 	world_pass(t.w, 30);
@@ -240,7 +242,8 @@ static void persistent_keepalive(void **state)
 	assert_int_equal(t.a->sent[WIRE_DATA], 3);
 	device_peer_set_keepalive(&t.a->device, t.ab, 25, t.w->now_ns); /* sends a keepalive */
 	assert_int_equal(t.a->sent[WIRE_DATA], 4);
-	device_peer_set_keepalive(&t.a->device, t.ab, 20, t.w->now_ns); /* was already on */
+	/* keepalives were already on, so none is sent at once */
+	device_peer_set_keepalive(&t.a->device, t.ab, 20, t.w->now_ns);
 	assert_int_equal(t.a->sent[WIRE_DATA], 4);
 
 	device_set_up(&t.a->device, false, t.w->now_ns);
@@ -254,8 +257,8 @@ static void persistent_keepalive(void **state)
 	world_free(t.w);
 }
 
-/* With a persistent keepalive the device never gives up for good: one interval after an attempt of
- * 90 s the next attempt begins. */
+/* With a persistent keepalive the device never gives up for good. After an attempt of 90 s fails,
+ * it waits for one keepalive interval and begins the next attempt. */
 static void persistent_through_an_outage(void **state)
 {
 	struct pair t = meet();
@@ -272,7 +275,7 @@ static void persistent_through_an_outage(void **state)
 	world_free(t.w);
 }
 
-/* The process is stopped for 200 s. Then everything is due at once, but the keepalive must not use
+/* The process is stopped for 200 s. Then all timers are due at once, but the keepalive must not use
  * an expired key. A packet that the other side sent under the old key must not be accepted. */
 static void stopped_for_long(void **state)
 {
@@ -331,8 +334,9 @@ static unsigned tick_in_turns(struct node *n)
 	return calls;
 }
 
-/* The timers of many peers expire at once, and handling each takes a millisecond. Between two turns
- * the device answers the handshake of another peer, and every peer is served once. */
+/* The timers of many peers expire at once, and handling each takes a millisecond. Between two calls
+ * of device_tick() the device answers the handshake of another peer. Every peer's timer is handled
+ * once. */
 static void many_timers_at_once(void **state)
 {
 	enum { SILENT = 40 };
@@ -365,7 +369,7 @@ static void many_timers_at_once(void **state)
 
 /* After a new private key, after a suspend, and when the device is up again, every peer needs a
  * handshake. The old keys are wiped immediately, but the handshakes are slow, so device_tick()
- * begins them later, in several turns. */
+ * begins them later, over several calls. */
 static void many_handshakes_at_once(void **state)
 {
 	enum { SILENT = 40 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pmtu.c - which ICMP errors are about our packets. Each error is also cut short at every
- * length. */
+/* test_pmtu.c - which ICMP errors about the MTU quote a packet of ours. Each error is also cut
+ * short at every length. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,18 +17,18 @@
 
 static const uint8_t error4[] = {
 	0x45, 0xc0, 0,	  56,	0,   0,	   0,	0,    64,  1,
-	0,    0,    198,  51,	100, 1,	   192, 0,    2,   1, /* IP */
-	3,    4,    0,	  0,	0,   0,	   5,	0x78,	      /* 1400 */
+	0,    0,    198,  51,	100, 1,	   192, 0,    2,   1, /* IPv4 header of the error */
+	3,    4,    0,	  0,	0,   0,	   5,	0x78,	      /* MTU 1400 */
 	0x45, 0,    5,	  0xdc, 0,   0,	   0,	0,    63,  17,
-	0,    0,    192,  0,	2,   1,	   203, 0,    113, 9, /* ours */
+	0,    0,    192,  0,	2,   1,	   203, 0,    113, 9, /* our packet */
 	0xca, 0x6c, 0x1a, 0x0b, 5,   0xc8, 0,	0,
 };
 static const uint8_t
 	error6[] = {
-		2,    0,    0,	  0,	0, 0,	 5,  0x78, /* 1400 */
+		2,    0,    0,	  0,	0, 0,	 5,  0x78, /* MTU 1400 */
 		0x60, 0,    0,	  0,	5, 0xb4, 17, 63,   0x20, 1, 0xd,  0xb8, 0,   0,
 		0,    0,    0,	  0,	0, 0,	 0,  0,	   0,	 1, 0x20, 1,	0xd, 0xb8,
-		0,    9,    0,	  0,	0, 0,	 0,  0,	   0,	 0, 0,	  9, /* ours */
+		0,    9,    0,	  0,	0, 0,	 0,  0,	   0,	 0, 0,	  9, /* our packet */
 		0xca, 0x6c, 0x1a, 0x0b, 5, 0xb4, 0,  0,
 	};
 

@@ -56,7 +56,7 @@ static void test_rate_and_burst(void **state)
 	assert_non_null(r);
 	assert_int_equal(drain(r, e, T0), 200);
 	assert_int_equal(drain(r, e, T0 + token - 1), 0);
-	assert_int_equal(drain(r, e, T0 + token), 1); /* a refusal costs nothing */
+	assert_int_equal(drain(r, e, T0 + token), 1); /* a refused request costs no token */
 	assert_int_equal(drain(r, e, T0 + 2 * token - 1), 0);
 	assert_int_equal(drain(r, e, T0 + 11 * token), 10);
 	assert_int_equal(drain(r, e, T0 + 111 * token), 100);
@@ -114,8 +114,8 @@ static void test_least_recently_used_goes(void **state)
 	for (uint32_t i = 0; i < RATELIMIT_BUCKETS; i++)
 		assert_int_equal(drain(r, v4(i, 1), T0), 1);
 	assert_int_equal(drain(r, v4(0, 1), T0), 0); /* now source 1 is the least recently used */
-	assert_int_equal(drain(r, v4(RATELIMIT_BUCKETS, 1), T0),
-			 1); /* replaces the bucket of source 1 */
+	/* replaces the bucket of source 1 */
+	assert_int_equal(drain(r, v4(RATELIMIT_BUCKETS, 1), T0), 1);
 	assert_int_equal(drain(r, v4(0, 1), T0), 0);
 	assert_int_equal(drain(r, v4(2, 1), T0), 0);
 	assert_int_equal(drain(r, v4(1, 1), T0), 1); /* replaces the bucket of source 3 */
@@ -127,7 +127,7 @@ static void test_least_recently_used_goes(void **state)
 #define SOURCES (2 * RATELIMIT_BUCKETS)
 
 struct model {
-	uint64_t saved_ns, last_ns, used; /* used: turn of the last use; 0 = no bucket */
+	uint64_t saved_ns, last_ns, used; /* used: @turn of the last use; 0 = no bucket */
 };
 
 static struct model model[SOURCES];
@@ -214,7 +214,8 @@ static void test_remembers(void **state)
 		mac2_of(mac2, i);
 		known += ratelimit_remembers(r, mac2);
 	}
-	assert_in_range(known, 800, 1000); /* few messages share a slot */
+	/* few mac2 values share a hash slot, in which the newer replaces the older */
+	assert_in_range(known, 800, 1000);
 	for (uint32_t i = 1001; i < 1001 + 16 * RATELIMIT_REMEMBERED; i++) {
 		mac2_of(mac2, i);
 		ratelimit_remember(r, mac2);

@@ -51,12 +51,12 @@ static void start(void **state)
 static void edge(void **state)
 {
 	(void)state;
-	PLAY({ WINDOW, 0 }, { 0, 0 }, { 0, -EALREADY }); /* just inside */
+	PLAY({ WINDOW, 0 }, { 0, 0 }, { 0, -EALREADY }); /* counter 0 is just inside the window */
 	PLAY({ WINDOW + 1, 0 }, { 0, -ERANGE }, { 1, 0 }, { 1, -EALREADY });
 	PLAY({ 0, 0 }, { WINDOW, 0 }, { 0, -EALREADY }, { WINDOW + 1, 0 }, { 0, -ERANGE });
 	PLAY({ 9, 0 }, { 8, 0 }, { 7, 0 }, { 7, -EALREADY }, { WINDOW + 8, 0 }, { 7, -ERANGE },
 	     { 8, -EALREADY }, { 10, 0 });
-	/* around the size of a word, of the bitmap, and of two bitmaps */
+	/* counters around the size of a word, of the bitmap, and of two bitmaps */
 	PLAY({ REPLAY_WINDOW_BITS - 1, 0 }, { REPLAY_WINDOW_BITS, 0 },
 	     { REPLAY_WINDOW_BITS, -EALREADY }, { 63, -ERANGE }, { 64, 0 }, { 64, -EALREADY },
 	     { REPLAY_WINDOW_BITS + 1, 0 }, { 64, -ERANGE }, { 65, 0 });
@@ -71,7 +71,8 @@ static void far_ahead(void **state)
 	     { 5 + REPLAY_WINDOW_BITS - WINDOW, 0 }, { 5 + REPLAY_WINDOW_BITS, -EALREADY });
 	PLAY({ 100, 0 }, { 1ULL << 40, 0 }, { (1ULL << 40) - WINDOW, 0 },
 	     { (1ULL << 40) - WINDOW - 1, -ERANGE }, { 100, -ERANGE });
-	/* when the ring reuses the words of counters 1 to 3, the words hold no old bits */
+	/* the words that held counters 1 to 3 are reused for the last three counters, and hold no
+	 * old bits */
 	PLAY({ 1, 0 }, { 2, 0 }, { 3, 0 }, { 64 * REPLAY_WINDOW_BITS + 3, 0 },
 	     { 64 * REPLAY_WINDOW_BITS + 2, 0 }, { 64 * REPLAY_WINDOW_BITS + 1, 0 });
 }
@@ -79,9 +80,9 @@ static void far_ahead(void **state)
 static void limit(void **state)
 {
 	(void)state;
+	/* refused counters change nothing, so the counter 0 is accepted afterwards */
 	PLAY({ REJECT_AFTER_MESSAGES, -ERANGE }, { UINT64_MAX, -ERANGE },
-	     { UINT64_MAX - 1, -ERANGE }, { REJECT_AFTER_MESSAGES + 1, -ERANGE },
-	     { 0, 0 }); /* refused counters changed nothing */
+	     { UINT64_MAX - 1, -ERANGE }, { REJECT_AFTER_MESSAGES + 1, -ERANGE }, { 0, 0 });
 	PLAY({ LAST, 0 }, { LAST, -EALREADY }, { LAST - 1, 0 }, { LAST - WINDOW, 0 },
 	     { LAST - WINDOW - 1, -ERANGE }, { REJECT_AFTER_MESSAGES, -ERANGE }, { 0, -ERANGE });
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_reply_wait.c - the rules of reply_wait.h, with a clock of the test's own, and the turns
- * after which a worker waits.
+ * test_reply_wait.c - a worker that has sent a packet waits a short time for the reply before it
+ * sleeps. This file tests when it waits and for how long (reply_wait.h), with a simulated clock.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,7 +53,7 @@ static int yield(void)
 #undef sched_yield
 #include "path/worker.c" /* NOLINT(bugprone-suspicious-include) */
 
-static int inside, outside;
+static int inside, outside; /* only a message at outside counts as the reply */
 static struct pollfd fds[2];
 
 static int begin(void **state)
@@ -87,9 +87,9 @@ static void set_ready(int fd, bool ready)
 		eventfd_read(fd, &count);
 }
 
-/* Makes requests until the worker waits after one of them. Returns the number of the earlier
- * requests. @reply: whether the wait gets a reply. The requests are 1 s apart, so the limit on the
- * share of the waits does not matter. */
+/* Calls reply_wait() once for each request until it waits. Returns how many requests came before
+ * the one after which it waited. @reply: whether the wait gets a reply. The requests are 1 s apart,
+ * so the limit on the share of time that all waits may take does not matter. */
 static unsigned left_out(struct reply_wait *r, bool reply)
 {
 	unsigned n = 0;
@@ -106,8 +106,8 @@ static unsigned left_out(struct reply_wait *r, bool reply)
 	return n - 1;
 }
 
-/* 1. A wait ends when a descriptor is ready. The revents say which descriptors are ready. Only a
- * ready descriptor outside counts as a reply. */
+/* 1. A wait ends when a descriptor is ready. The revents say which descriptors are ready. The wait
+ * counts as answered only if `outside` is ready. */
 static void test_ready(void **state)
 {
 	static const struct {
@@ -145,9 +145,9 @@ static void test_limits(void **state)
 		{ 0, 0, 100, 1 },	   /* 100 looks of 2 us */
 		{ 3, 50 * US - 1, 77, 1 }, /* a look of almost 50 us, and 76 looks of 2 us */
 		{ 3, 50 * US, 3, 1 },	   /* another thread has run */
-		{ 3, 200 * US - 1, 3, 1 }, /* the same */
+		{ 3, 200 * US - 1, 3, 1 }, /* another thread has run */
 		{ 3, 200 * US, 3, 8 },	   /* the CPU is busy */
-		{ 1, 4 * MS, 1, 8 },	   /* the same */
+		{ 1, 4 * MS, 1, 8 },	   /* the CPU is busy */
 	};
 
 	(void)state;
@@ -221,8 +221,8 @@ static void test_within_share(void **state)
 	}
 }
 
-/* 6. A worker waits only after a turn that did nothing but send one message. It never waits if it
- * has an AF_XDP socket or if the user turned waiting off. */
+/* 6. A worker waits only after a turn of its loop that did nothing but send one message. It never
+ * waits if it has an AF_XDP socket or if the user turned waiting off. */
 static void test_turns(void **state)
 {
 	static const struct {

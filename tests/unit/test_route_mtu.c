@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_route_mtu.c - compares the table of ranges with a plain walk over all routes. */
+/* test_route_mtu.c - the MTU that the routes give for a destination: compares the lookup table,
+ * which has ranges of addresses, with a plain walk over all routes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +23,8 @@ static bool holds(const struct prefix *p, const uint8_t *addr)
 	return true;
 }
 
-/* Finds the longest prefix in each table, and returns the least MTU over all tables. */
+/* Finds the longest matching prefix in each routing table. Returns the least MTU of these
+ * routes. */
 static uint32_t plain(const struct netlink_device_route *routes, size_t count, uint8_t family,
 		      const uint8_t *addr)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_rules.c - tests the limits of [W] 6 exactly at their edges:
+ * test_rules.c - tests the limits in section 6 of the WireGuard paper exactly at their edges:
  *
- *   messages      either side renews after 2^60 messages;                   messages_*
- *                 a session ends after 2^64 - 2^13 - 1 messages
+ *   messages      either side renews the session after 2^60 messages;       messages_*
+ *                 it ends after 2^64 - 2^13 - 1 messages
  *   time          the initiator renews after 120 s; a session ends          age
  *                 after 180 s
  *   retries       after 5 s and up to 334 ms of jitter                      jitter
@@ -149,7 +149,8 @@ static void jitter(void **state)
 	world_free(t.w);
 }
 
-/* A misbehaving peer with valid keys sends a hundred new initiations in a second. */
+/* A misbehaving peer with valid keys sends a hundred new initiations in a second. Only
+ * INITIATIONS_PER_SECOND of them are accepted. */
 static void flood(void **state)
 {
 	struct pair t = meet();
@@ -173,7 +174,7 @@ static void flood(void **state)
 	world_free(t.w);
 }
 
-/* After any exchange, at most one side owes a keepalive, and nothing else is sent. */
+/* After any exchange of data, at most one side sends a keepalive, and nothing else is sent. */
 static void no_keepalives_for_keepalives(void **state)
 {
 	(void)state;
@@ -187,7 +188,8 @@ static void no_keepalives_for_keepalives(void **state)
 			node_send(t.a, t.ab);
 		if (what & 2) {
 			world_pass(t.w, 3);
-			node_send(t.b, t.ba); /* b answers, and then a owes the keepalive */
+			/* node b answers, and then node a owes the keepalive */
+			node_send(t.b, t.ba);
 			expected = 1;
 		}
 		world_pass(t.w, 85); /* before either side is due to renew */

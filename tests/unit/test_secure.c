@@ -58,7 +58,8 @@ static void test_no_dumps(void **state)
 	assert_int_equal(in_child(no_dumps), 0);
 }
 
-/* If RLIMIT_MEMLOCK is finite and cannot be raised, locking is refused and mmap() still works. */
+/* If RLIMIT_MEMLOCK is finite and cannot be raised, secure_memory() refuses to lock memory, and
+ * mmap() still works. */
 static int limited(void)
 {
 	struct rlimit small = { 65536, 65536 };
@@ -85,8 +86,8 @@ static int write_file(const char *path, const char *text)
 	return err;
 }
 
-/* Locking is also refused in a user namespace, because CAP_IPC_LOCK there does not lift the
- * limit. */
+/* secure_memory() also refuses to lock memory in a user namespace, because CAP_IPC_LOCK there does
+ * not lift the limit. */
 static int limited_in_namespace(void)
 {
 	struct rlimit small = { 65536, 65536 };

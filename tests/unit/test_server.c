@@ -13,7 +13,7 @@
 
 /* The lines that the server understands: "echo X" is answered by X, "big" by BIG bytes, "long" by
  * PIECES pieces, each of which takes PIECE_NS, and "end" by "bye" and the end of the connection.
- * "slow" takes SLOW_NS. The test itself answers "later". */
+ * "slow" takes SLOW_NS. The test itself answers "later", and keeps its client in `later`. */
 static struct server_client *later;
 static unsigned opened, closed;
 static unsigned pieces_left, slow_lines;
@@ -186,8 +186,8 @@ static void slow_reader(void **state)
 	close(other);
 }
 
-/* A long answer is produced for 5 ms in each turn. Other clients are answered meanwhile. The next
- * line of the same client is answered afterwards. */
+/* A long answer is produced for 5 ms in each turn of the loop. Other clients are answered
+ * meanwhile. The next line of the same client is answered afterwards. */
 static void long_answer(void **state)
 {
 	struct world *w = *state;
@@ -231,8 +231,8 @@ static void slow_lines_in_turns(void **state)
 		unsigned before = slow_lines;
 
 		assert_int_equal(loop_once(w->loop), 0);
-		/* A turn has at most two passes: one because the socket is readable, and one
-		 * because the timer for the remaining lines fires. */
+		/* A turn of the loop handles lines at most twice: once because the socket is
+		 * readable, and once because the timer for the remaining lines fires. */
 		assert_in_range(slow_lines - before, 0, 2 * (5 * NS_PER_MS / SLOW_NS + 1));
 	}
 	say(w, other, "echo here\n");
@@ -265,7 +265,8 @@ static void long_answer_unread(void **state)
 	assert_int_equal(pieces_left, left);
 }
 
-/* A connection that cannot be accepted waits, and does not keep the loop busy. */
+/* If no file descriptor is left, a new connection waits to be accepted, and does not keep the loop
+ * busy. */
 static void no_descriptors(void **state)
 {
 	struct world *w = *state;
@@ -340,8 +341,8 @@ static void answers_later_after_shutdown(void **state)
 	close(fd);
 }
 
-/* After server_stop() no line is handled and no answer continued, but a late answer is sent, even
- * if another client does not read its answers. */
+/* After server_stop() no line is handled and no long answer is continued. The late answer to an
+ * earlier line is still sent, even if another client does not read its answers. */
 static void stops(void **state)
 {
 	struct world *w = *state;
@@ -380,7 +381,8 @@ static void too_many(void **state)
 		fds[i] = dial(w);
 	extra = dial(w);
 	say(w, extra, "echo in\n");
-	assert_string_equal(hear(extra), ""); /* no client has been idle for long enough */
+	/* no client is idle, so none is disconnected for the new one */
+	assert_string_equal(hear(extra), "");
 	say(w, fds[0], "echo still\n");
 	assert_string_equal(hear(fds[0]), "still\n");
 	close(fds[0]);
@@ -401,8 +403,8 @@ static void eviction(void **state)
 
 	for (int i = 0; i < SERVER_CLIENTS_MAX; i++) {
 		fds[i] = dial(w);
-		say(w, fds[i],
-		    i == 2 ? "echo x\n" : "big\n"); /* only client 2 has its whole answer */
+		/* only client 2 receives its whole answer at once */
+		say(w, fds[i], i == 2 ? "echo x\n" : "big\n");
 	}
 	skipped_ns += IDLE_NS / 2;
 	read_some(w, fds[0]); /* the oldest client, but not idle, because it reads */

@@ -22,9 +22,9 @@
 #define DURATION_S 7200
 #define LATE_S 240
 
-/* [W] 6: a side begins a new handshake if it gets no answer for 15 s plus the jitter, but not
- * earlier than 5 s plus the jitter after its last initiation. The test sends one packet per
- * second. */
+/* WireGuard paper, section 6: a side begins a new handshake if it gets no answer for 15 s plus the
+ * jitter, but not earlier than 5 s plus the jitter after its last initiation. The test sends one
+ * packet per second. */
 #define JITTER_NS (REKEY_TIMEOUT_JITTER_MS * NS_PER_MS)
 #define TRY_NS (REKEY_TIMEOUT_S * NS_PER_S + JITTER_NS)
 #define BOUND_NS (KEEPALIVE_TIMEOUT_S * NS_PER_S + TRY_NS + TRY_NS + 2 * NS_PER_S)
@@ -37,11 +37,11 @@ struct sim {
 	struct peer *hub_of[NODES_MAX];	   /* the hub, as a peer of client i */
 	struct peer *client_of[NODES_MAX]; /* client i, as a peer of the hub */
 	uint8_t psk[NODES_MAX][WIRE_KEY_LEN];
-	uint16_t keepalive_s[NODES_MAX]; /* of client i */
-	uint64_t told_ns[NODES_MAX];	 /* the latest timestamp that node i has sent */
+	uint16_t keepalive_s[NODES_MAX]; /* of client i; 0 = off */
+	uint64_t told_ns[NODES_MAX];	 /* latest timestamp of node i before its last restart */
 };
 
-static uint64_t longest_ns; /* the longest recovery of all seeds */
+static uint64_t longest_ns; /* the longest recovery over all seeds, while no node was under load */
 
 static unsigned below(struct sim *s, unsigned n)
 {
@@ -191,7 +191,7 @@ static void client_learns(struct sim *s, unsigned i)
 	device_peer_set_keepalive(&n->device, s->hub_of[i], s->keepalive_s[i], s->w->now_ns);
 }
 
-/* Gives the client a new key. The hub's operator enters it some time later. */
+/* Gives the client a new key. The hub's operator enters the new public key some time later. */
 static void change_client_key(struct sim *s)
 {
 	unsigned i = any_client(s);
@@ -230,7 +230,7 @@ static void remove_and_add(struct sim *s)
 
 /* Steps the wall clock of node @i, but never to a time before the latest timestamp that the node
  * had sent when it was last restarted. The node no longer knows that timestamp. With an earlier
- * clock, it would send older ones, and the other nodes would refuse its initiations ([W] 5.1). */
+ * clock, it would send older timestamps, and the other nodes would refuse its initiations. */
 static void set_clock(struct sim *s, unsigned i, int64_t offset_ns)
 {
 	struct node *n = &s->w->nodes[i];
@@ -283,7 +283,7 @@ static void wall_clock(struct sim *s)
 		  (int64_t)below(s, 7200) * (int64_t)NS_PER_S - 3600 * (int64_t)NS_PER_S);
 }
 
-/* For a while the kernel refuses to send, or a map is full. */
+/* For a while the kernel refuses to send, or a BPF map is full. */
 static void refusals(struct sim *s)
 {
 	struct node *n = any_node(s);
@@ -306,8 +306,8 @@ static void damage(struct sim *s, struct datagram *dg)
 
 /* An attacker repeats or damages some of the last datagrams. An authentic datagram may still be
  * accepted if no node has accepted it yet, or if the receiver has since lost the sender's latest
- * timestamp. The attacker's address would then become the sender's endpoint ([W] 2.1). The test
- * therefore sends such datagrams only from their real address. */
+ * timestamp. The attacker's address would then become the sender's endpoint, as the protocol
+ * allows. The test therefore sends such datagrams only from their real address. */
 static void attack(struct sim *s)
 {
 	for (unsigned times = 1 + below(s, 8); times; times--) {

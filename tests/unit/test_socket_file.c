@@ -115,7 +115,8 @@ static void in_use_and_stale(void **state)
 	assert_int_equal(fd, -1);
 	socket_file_done(&second);
 	assert_int_equal(access(w->path, F_OK), 0);
-	/* Nobody listens at a file whose socket is closed. */
+	/* After a socket is closed, nobody listens at its file, so a new socket may replace the
+	 * file. */
 	snprintf(stale, sizeof(stale), "%s/stale.sock", w->run);
 	assert_int_equal(serve(&second, stale, &fd, &f), 0);
 	close(fd);
@@ -141,7 +142,8 @@ static void deletion(void **state)
 	unlink(w->path);
 	turn(w);
 	assert_int_equal(w->deleted, 1);
-	/* The file belongs to another process now and stays. */
+	/* The path now names a file of another process. socket_file_done() does not delete this
+	 * file. */
 	fclose(fopen(w->path, "w"));
 	turn(w);
 	assert_int_equal(w->deleted, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stage.c - the order of staged packets, the limit per peer, the limit over all peers, and two
- * threads at the same time. */
+/* test_stage.c - staged packets, which wait for a session of their peer: their order, the limit per
+ * peer, the limit over all peers, and two threads at the same time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,8 +94,8 @@ static void oldest_goes(void **state)
 	assert_int_equal(s.count, 0);
 }
 
-/* When the pool is full, a peer with staged packets loses its own oldest packet, and a peer without
- * staged packets cannot stage any. */
+/* When the packets of all peers have reached the common limit, a peer with staged packets loses its
+ * own oldest packet, and a peer without staged packets cannot stage any. */
 static void total(void **state)
 {
 	enum { PEERS = STAGED_TOTAL / STAGED_PER_PEER };
@@ -139,7 +139,8 @@ static unsigned push_big(struct stage *s)
 	return stage_push(s, packet, sizeof(packet));
 }
 
-/* Bytes are limited as well: maximum-size packets of eight peers fill the pool. */
+/* The bytes of all peers are limited as well: eight peers with maximum-size packets reach the
+ * limit. */
 static void bytes(void **state)
 {
 	enum { PEERS = STAGED_BYTES / 65536 / STAGED_PER_PEER };

@@ -42,7 +42,7 @@ struct machine {
 	struct qsbr *qsbr;
 	struct encap *encap;
 	struct tun tun;
-	int host; /* the other end of the TUN */
+	int host; /* the test's end of the socket pair that replaces the TUN device */
 	struct transport out;
 	uint8_t frame[2048];
 	unsigned left; /* messages that were sent */
@@ -214,7 +214,7 @@ static void is_copied(struct machine *m)
 }
 
 /* The host sleeps. When the host wakes, the control thread wipes the keys. Then the worker, which
- * still holds the session, seals. */
+ * still holds the session, would seal a message. */
 static void sleeps_and_is_wiped(struct machine *m)
 {
 	sleeps(m);
@@ -235,7 +235,7 @@ static void nothing_happens(void **state)
 	assert_int_equal(offer(machine), 1);
 	machine->moment = a_little;
 	assert_int_equal(offer(machine), 1);
-	machine->moment = a_second; /* a long delay, but the session is still valid */
+	machine->moment = a_second; /* a longer delay, after which the session is still valid */
 	assert_int_equal(offer(machine), 1);
 	assert_int_equal(waiting(machine), 0);
 	assert_false(wanted(machine));
@@ -279,8 +279,8 @@ static void while_flushing(void **state)
 	assert_int_equal(waiting(machine), 1);
 }
 
-/* The host is suspended between two turns. Nothing is sealed until all keys are wiped, however
- * often the worker checks the clock. */
+/* The host is suspended between two turns of the worker's loop. Nothing is sealed until all keys
+ * are wiped, however often the worker checks the clock. */
 static void between_turns(void **state)
 {
 	(void)state;
@@ -307,7 +307,8 @@ static void between_turns(void **state)
 	assert_false(machine->w->stale);
 }
 
-/* A second suspend while the keys are being wiped makes the daemon wipe them once more. */
+/* If the host is copied or suspended again while the keys are being wiped, the daemon wipes them
+ * once more. */
 static void twice(void **state)
 {
 	struct suspend_mark mark = suspend_begin(&machine->suspend);

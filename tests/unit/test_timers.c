@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_timers.c - each deadline of [W] 6. The clock is a number, and each test begins at T0. */
+/* test_timers.c - each deadline in section 6 of the WireGuard paper. The clock is a number, and
+ * each test begins at T0. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +30,8 @@ static struct timers fresh(void)
 	return t;
 }
 
-/* Checks that nothing is due before @at, that exactly @due is due at @at, and only once. */
+/* Checks that nothing is due before @at, that exactly the timers in @due are due at @at, and that
+ * they are due only once. */
 static void expect(struct timers *t, uint64_t at, unsigned due)
 {
 	assert_int_equal(timers_next(t, at - 1), at);
@@ -115,8 +117,8 @@ static void persistent_keepalive(void **state)
 	t.persistent_s = 25;
 	assert_int_equal(timers_next(&t, T0), 0); /* nothing was ever sent: due at once */
 	assert_int_equal(timers_due(&t, T0), TIMERS_PERSISTENT);
-	expect(&t, AT(25),
-	       TIMERS_PERSISTENT); /* one interval later, even if nothing could be sent */
+	/* due one interval later, even if nothing could be sent */
+	expect(&t, AT(25), TIMERS_PERSISTENT);
 	timers_sent(&t, false, AT(30));
 	assert_int_equal(timers_due(&t, AT(50)), 0);
 	timers_received(&t, false, AT(40)); /* traffic in either direction delays the keepalive */
@@ -154,12 +156,13 @@ static void retries(void **state)
 	expect(&t, now + (6 + ZERO_AFTER_TIME_S) * NS_PER_S, TIMERS_ZERO);
 	assert_int_equal(t.attempts, 0);
 
-	timers_initiation_sent(&t, AT(2000),
-			       REKEY_TIMEOUT_JITTER_MS); /* a new attempt gets the full time */
+	/* the next attempt gets its full 90 s again */
+	timers_initiation_sent(&t, AT(2000), REKEY_TIMEOUT_JITTER_MS);
 	expect(&t, AT(2005.334), TIMERS_RETRY);
 }
 
-/* [W] 6.4: retries end after 90 s. This time restarts when another packet needs a session. */
+/* WireGuard paper, 6.4: retries end after 90 s. The 90 s start again when another packet needs a
+ * session. */
 static void retries_go_on_for_data(void **state)
 {
 	struct timers t = fresh();
@@ -167,7 +170,7 @@ static void retries_go_on_for_data(void **state)
 	(void)state;
 	timers_initiation_sent(&t, T0, 0);
 	timers_handshake_wanted(&t, AT(4));
-	/* Exactly REKEY_TIMEOUT_S after the last initiation. */
+	/* The next initiation is due exactly REKEY_TIMEOUT_S after the last one. */
 	assert_int_equal(timers_next(&t, T0), AT(5));
 	t.retry_at_ns = AT(93.9);
 	assert_int_equal(timers_due(&t, AT(93.9)), TIMERS_RETRY);
@@ -175,7 +178,8 @@ static void retries_go_on_for_data(void **state)
 	assert_int_equal(timers_due(&t, AT(94)), TIMERS_GIVE_UP);
 }
 
-/* A request within REKEY_TIMEOUT_S of the last initiation or response is delayed and not lost. */
+/* A request for a handshake within REKEY_TIMEOUT_S of the last initiation or response is delayed
+ * and not lost. */
 static void wanted_too_early(void **state)
 {
 	struct timers t = fresh();
@@ -209,7 +213,7 @@ static void zero(void **state)
 
 	(void)state;
 	timers_session_begun(&t, T0);
-	timers_session_begun(&t, AT(120)); /* the newest session counts */
+	timers_session_begun(&t, AT(120)); /* the 540 s are counted from the newest session */
 	expect(&t, AT(120 + 540), TIMERS_ZERO);
 	t.index_reap_ns = AT(700);
 	expect(&t, AT(700), TIMERS_REAP);
@@ -252,8 +256,8 @@ static void reset(void **state)
 }
 
 /* If a packet starts a timer, timers_sent() and timers_received() return true, so that the worker
- * notifies the control thread. If the control thread will read the times within 10 s anyway, both
- * functions return false. */
+ * notifies the control thread. If the control thread will look at the timers within 10 s anyway,
+ * both functions return false. */
 static void watched(void **state)
 {
 	struct timers t = fresh();
@@ -265,7 +269,8 @@ static void watched(void **state)
 	timers_sent(&t, false, AT(2));
 	assert_false(timers_received(&t, true, AT(3)));
 
-	/* At 11 s the control thread learns of the keepalive that is owed for the data of 3 s. */
+	/* At 11 s the control thread learns that data was received at 3 s and a keepalive is
+	 * owed. */
 	assert_int_equal(timers_due(&t, AT(11)), 0);
 	assert_int_equal(timers_next(&t, AT(11)), AT(13));
 	assert_int_equal(timers_due(&t, AT(13)), TIMERS_KEEPALIVE);
@@ -276,9 +281,9 @@ static void watched(void **state)
 	assert_int_equal(timers_next(&t, AT(13)), TIMERS_NEVER);
 	assert_true(timers_sent(&t, true, AT(14)));
 
-	/* The data sent at 14 s has its deadline at 29 s. But data that arrives at 14.5 s makes a
-	 * keepalive due at 24.5 s, and the worker does not notify the control thread of that. The
-	 * control thread therefore reads the times at 24 s. */
+	/* The data sent at 14 s must be answered before 29 s. But data that arrives at 14.5 s makes
+	 * a keepalive due at 24.5 s, and the worker does not notify the control thread of this
+	 * data. The control thread therefore looks at the timers at 24 s. */
 	assert_int_equal(timers_next(&t, AT(14)), AT(24));
 	assert_false(timers_received(&t, true, AT(14.5)));
 	assert_int_equal(timers_next(&t, AT(24)), AT(24.5));
@@ -300,7 +305,7 @@ static void *worker(void *arg)
 		if (timers_received(&shared.t, true, i))
 			atomic_store(&shared.noted, true);
 		timers_sent(&shared.t, false, i);
-		/* Let the control thread often read the times while nothing is owed. */
+		/* Let the control thread often look at the timers while nothing is owed. */
 		if (i % 64 == 0)
 			sched_yield();
 	}
@@ -312,8 +317,8 @@ static void *worker(void *arg)
 }
 
 /* A worker and the control thread run at the same time. Whatever the order of their steps, the
- * control thread must in the end know the last deadline, or have planned to read the times before
- * that deadline. */
+ * control thread must in the end know the last deadline, or have planned to look at the timers
+ * before that deadline. */
 static void no_deadline_is_lost(void **state)
 {
 	uint64_t next = TIMERS_NEVER, last = ROUNDS + 1 + 10 * NS_PER_S;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tunnel_loop.c - valid tunnels in tunnels, refused loops, and our own packets that come
- * back. */
+/* test_tunnel_loop.c - nested tunnels that are valid, loops that are refused, and packets of our
+ * own that come back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,10 +108,10 @@ static void test_dead_ends(void **state)
 {
 	(void)state;
 	allow(0, "10.0.0.0", 24);
-	assert_false(tunnel_loop_exists(allowed,
-					reach(1, "10.9.9.9", true))); /* an address of no peer */
-	assert_false(tunnel_loop_exists(allowed,
-					reach(1, "10.0.0.1", true))); /* peer 0 has no endpoint */
+	/* the endpoint is an allowed IP of no peer */
+	assert_false(tunnel_loop_exists(allowed, reach(1, "10.9.9.9", true)));
+	/* the endpoint is an allowed IP of peer 0, which has no endpoint */
+	assert_false(tunnel_loop_exists(allowed, reach(1, "10.0.0.1", true)));
 }
 
 static void test_depth(void **state)

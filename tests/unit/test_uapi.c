@@ -89,7 +89,7 @@ static void own_key(void **state)
 	end(&w);
 }
 
-/* Peers come and go while a get is answered. */
+/* Peers are added and removed while a get is answered. */
 static void peers_change_during_get(void **state)
 {
 	static const char add[] = "set=1\npublic_key=" A "\npublic_key=" B "\npublic_key=" C "\n\n";
@@ -146,7 +146,8 @@ static void peers_replaced_in_pieces(void **state)
 	end(&w);
 }
 
-/* A peer that is added during a get is left out, so that the answer comes to an end. */
+/* A peer that is added during a get is left out of the answer, so that the answer comes to an
+ * end. */
 static void peer_added_during_get(void **state)
 {
 	struct peer *p;
@@ -165,7 +166,8 @@ static void peer_added_during_get(void **state)
 	end(&w);
 }
 
-/* Another connection removes the peer between two lines. */
+/* Another connection removes the peer while this connection configures it. The further lines about
+ * the peer have no effect. */
 static void peer_vanishes(void **state)
 {
 	struct uapi_session first;
@@ -185,8 +187,8 @@ static void peer_vanishes(void **state)
 	end(&w);
 }
 
-/* After replace_allowed_ips, a prefix that the peer has and that is given again is not removed, not
- * even for a moment. The peer's other prefixes are removed at the end of the peer's lines. */
+/* If a prefix of the peer is given again after replace_allowed_ips, it is never removed, not even
+ * for a moment. The peer's other prefixes are removed at the end of the peer's lines. */
 static void replaced(void **state)
 {
 	static const struct {

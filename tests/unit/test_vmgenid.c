@@ -12,7 +12,8 @@
 
 #include "daemon/vmgenid.c" /* NOLINT(bugprone-suspicious-include) */
 
-/* A literal without its terminating NUL. NULs inside it are kept. */
+/* The bytes of a string literal and their number, without the terminating NUL. The literal may
+ * contain NULs. */
 #define BYTES(text) text, sizeof(text) - 1
 
 static void uevents(void **state)
@@ -93,7 +94,8 @@ static void overrun(void)
 }
 
 /* Lost uevents may have announced a new generation ID, so their loss is treated like such an
- * announcement, but only on a machine with a generation ID, and at most once in LOST_GAP_NS. */
+ * announcement. But this holds only on a machine with a generation ID, and at most once in
+ * LOST_GAP_NS. */
 static void lost_uevents(void **state)
 {
 	const struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = 1 };

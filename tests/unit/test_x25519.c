@@ -14,7 +14,7 @@ static void unhex(uint8_t out[static X25519_LEN], const char *hex)
 	assert_int_equal(sodium_hex2bin(out, X25519_LEN, hex, 2 * X25519_LEN, NULL, NULL, NULL), 0);
 }
 
-/* RFC 7748 5.2, the two single vectors. The vector file covers 6.1. */
+/* The two single vectors of RFC 7748 5.2. The vectors of 6.1 are in the vector file. */
 static void test_rfc_single(void **state)
 {
 	static const struct {
@@ -105,19 +105,19 @@ static void test_clamp(void **state)
 	assert_int_equal(zeros[31], 0x40);
 }
 
-/* All points whose order divides 8, in each of their encodings below 2^255. X25519 ignores the
- * top bit, so setting it gives another encoding of the same point. */
+/* All points of low order (a divisor of 8), in each of their encodings below 2^255. X25519 ignores
+ * the top bit, so setting it gives another encoding of the same point. */
 static void test_low_order(void **state)
 {
 	static const char *const table[] = {
-		/* 1: 0 */
+		/* 1: u = 0 */
 		"0000000000000000000000000000000000000000000000000000000000000000",
-		/* 2: 1 */
+		/* 2: u = 1 */
 		"0100000000000000000000000000000000000000000000000000000000000000",
 		/* 3, 4: of order 8 */
 		"e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
 		"5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-		/* 5, 6, 7: p - 1, p, p + 1 */
+		/* 5, 6, 7: u = p - 1, p, p + 1 */
 		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",

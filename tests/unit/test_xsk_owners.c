@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_xsk_owners.c - answers of the kernel about AF_XDP sockets, and the owners that follow from
- * them. */
+/* test_xsk_owners.c - which owners of AF_XDP sockets are reported for given answers of the
+ * kernel. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 #define NIC 7
 
-/* Passes take_socket() a message about a socket, whose last @cut bytes are missing. */
+/* Passes take_socket() a message about a socket. The last @cut bytes of the message are missing. */
 static void take_cut(struct xsk_search *s, uint32_t ifindex, uint32_t queue, uint32_t inode,
 		     size_t cut)
 {
@@ -57,7 +57,7 @@ static const char *owners_text(const struct xsk_search *s)
 	return all;
 }
 
-/* 1. Only sockets on the NIC and on the queues that were asked for count. */
+/* 1. Sockets on other NICs, and on queues outside the requested range, are ignored. */
 static void test_sockets(void **state)
 {
 	struct xsk_search s = { .ifindex = NIC, .begin = 1, .end = 4 };
@@ -78,7 +78,7 @@ static void test_sockets(void **state)
 	assert_int_equal(s.queues[1].inode, 105);
 }
 
-/* 2. Queues above those that wgxdp can use are ignored, even if they are asked for. */
+/* 2. Queues with higher numbers than wgxdp can use are ignored, even if they are requested. */
 static void test_many_queues(void **state)
 {
 	struct xsk_search s = { .ifindex = NIC, .end = UINT32_MAX };
@@ -94,7 +94,7 @@ static void test_many_queues(void **state)
 	assert_string_equal(owners_text(&s), "queues 0 to 63");
 }
 
-/* 3. Messages that are too short are ignored. (libmnl takes up to three missing bytes for
+/* 3. Messages that are too short are ignored. (libmnl treats up to three missing bytes as
  * padding.) */
 static void test_cut(void **state)
 {
@@ -110,7 +110,8 @@ static void test_cut(void **state)
 	assert_string_equal(owners_text(&s), "queue 1");
 }
 
-/* 4. Finds the process that has a socket open. A socket that no process has open stays without. */
+/* 4. The process that has a socket open is found and reported. If no process has the socket open,
+ * only the queue is reported. */
 static void test_processes(void **state)
 {
 	struct xsk_search s = { .ifindex = NIC, .end = 8 };
@@ -134,7 +135,7 @@ static void test_processes(void **state)
 	assert_string_equal(owners_text(&s), "queues 2 to 4");
 }
 
-/* 5. The sentence names at most four owners, and is complete even if their names are long. */
+/* 5. The error message names at most four owners, and is complete even if their names are long. */
 static void test_sentence(void **state)
 {
 	static const struct xsk_owner one = { 0, 0, 12, "xdpsock" };

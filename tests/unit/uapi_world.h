@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uapi_world.h - a connection of wg(8) to a real device. Everything around the device is simulated.
+ * uapi_world.h - a connection over which wg(8) configures a real struct device. Everything around
+ * the device is simulated.
  *
  *   begin() ─▶ say("set=1\n...") ─▶ heard() ─▶ end()
  */
@@ -56,7 +57,7 @@ static void op_index_end(void *ctx, uint32_t index)
 	(void)ctx, (void)index;
 }
 
-static unsigned peers_max; /* size of the peers map */
+static unsigned peers_max; /* size of the simulated BPF map of peers */
 static unsigned peers;
 
 static int op_peer_begin(void *ctx, const struct peer *peer)
@@ -90,7 +91,7 @@ static int op_allowed_begin(void *ctx, const struct prefix *prefix, const struct
 	return 0;
 }
 
-static char ended[256]; /* deleted prefixes, one after the other */
+static char ended[256]; /* allowed IPs that were removed, each followed by a blank */
 
 static void op_allowed_end(void *ctx, const struct prefix *prefix)
 {
@@ -149,7 +150,7 @@ static int set_listen_port(void *ctx, uint16_t port)
 {
 	struct node *n = ctx;
 
-	if (port == 666) /* any error will do: uapi.c reports each one as EADDRINUSE */
+	if (port == 666) /* any error: uapi.c reports each one as EADDRINUSE */
 		return -EACCES;
 	n->port = port;
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * witness.h - a record of what has happened in a world, independent of the devices: the keys of
- * every session, and every counter that was used or accepted under them.
+ * witness.h - a record of what has happened in a simulation (world.h), kept independently of the
+ * devices: the keys of every session, and every counter that was used or accepted under these keys.
  *
  *   session begun ─▶ witness_derived     sealed ─▶ witness_sealed   never twice under one key,
  *   current       ─▶ witness_matched     opened ─▶ witness_opened   never past 180 s, and only
@@ -32,9 +32,9 @@ struct seen {
 };
 
 struct witness {
-	struct derived *derived; /* open addressing by send_key; a slot without keys is free */
+	struct derived *derived; /* hash table with the key send_key; born_ns 0 = free slot */
 	unsigned derived_cap, derived_count;
-	struct seen *seen; /* open addressing */
+	struct seen *seen; /* hash table; what 0 = free slot */
 	unsigned seen_cap, seen_count;
 };
 

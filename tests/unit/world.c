@@ -142,7 +142,7 @@ static void node_deliver(struct node *n, const struct peer *p, const struct data
 	n->last_serial = inner.serial;
 }
 
-/* Marks the message in the history as accepted. Repeating an accepted message must have no
+/* Records in the history that the message was accepted. Repeating an accepted message must have no
  * effect. */
 static void world_accepted(struct world *w, const struct datagram *dg)
 {
@@ -304,7 +304,7 @@ struct peer *world_meet(struct node *a, const struct node *b, bool endpoint)
 	struct peer *p;
 
 	assert_int_equal(device_peer_add(&a->device, b->device.identity.public, &p), 0);
-	a->heard[b->id] = 0; /* the new peer has no timestamp of b */
+	a->heard[b->id] = 0; /* node a knows no timestamp of the new peer b */
 	a->world->forgot = a->world->number;
 	if (endpoint)
 		device_peer_set_endpoint(&a->device, p, &b->address);
@@ -320,7 +320,7 @@ enum reason node_input(struct node *n, const struct datagram *dg)
 	world_accepted(n->world, dg);
 	if (dg->data[0] != WIRE_INITIATION)
 		return n->last;
-	/* [W] 5.1: each initiation is accepted once, and none after a newer one */
+	/* WireGuard paper, 5.1: each initiation is accepted once, and none after a newer one */
 	assert_true(dg->number > n->heard[dg->sender]);
 	n->heard[dg->sender] = dg->number;
 	return n->last;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * world.h - devices joined by a simulated network and clock. A node is a device and a minimal
- * worker: it seals, opens and stages packets, and sends the device the notes of a worker, at once
- * or delayed.
+ * worker. The worker seals, opens and stages packets. At once or with a delay, it sends the device
+ * the requests and reports that a real worker sends the control thread (notes).
  *
  *   node_send ─▶ seal ──┐                                    ┌─▶ open ─▶ node->received_data
  *   device ─▶ ops.send ─┴─▶ loss, delay, repeats ─▶ queue ───┴─▶ device_handshake_input
@@ -71,7 +71,7 @@ void world_free(struct world *w);
 /* Makes @b a peer of @a, with or without its endpoint. */
 struct peer *world_meet(struct node *a, const struct node *b, bool endpoint);
 
-/* Gives a message of types 1 to 3 to the device. */
+/* Gives an initiation, a response or a cookie reply to the device. */
 enum reason node_input(struct node *n, const struct datagram *dg);
 
 /* Returns a hash of the state that only authentic messages may change. */

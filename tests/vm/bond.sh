@@ -3,8 +3,8 @@
 # timeout: 300
 #
 # A bond passes its XDP program to its members, so frames seem to arrive on the members. If wgxdp
-# attaches to the bond, data takes UDP, and show says why. XDP works if wgxdp attaches to the
-# members, or to the bond in generic mode.
+# attaches to the bond, data goes through the UDP sockets, and `wgxdp show` says why. XDP works if
+# wgxdp attaches to the members, or to the bond in generic mode.
 #
 #             ┌ eth0 ════ eth0 ┐
 #   a: wgxdp  bond0           bond0 :b  wgxdp, by UDP

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 # timeout: 1800
 #
-# Loads every BPF program through this kernel's verifier, and runs all of tests/bpf. These tests run
-# the programs on tables of frames by BPF_PROG_TEST_RUN, and attach and detach the programs. Then
-# checks how wgxdp attaches TC programs by default: by tcx or, before Linux 6.6, by clsact. BRIEF=1
-# leaves tests/bpf out.
+# This test loads every BPF program through this kernel's verifier, and runs all tests of tests/bpf.
+# These tests run the programs on tables of frames by BPF_PROG_TEST_RUN, and attach and detach the
+# programs. The last part tests how wgxdp attaches TC programs by default: by tcx or, before Linux
+# 6.6, by clsact. With BRIEF=1 the tests of tests/bpf are not run.
 
 . "$(dirname "$0")/../net/lib.sh"
 need_root

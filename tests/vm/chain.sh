@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 600
 #
-# attach --chain with two XDP programs on one NIC, in libxdp's dispatcher. xdp-loader attaches the
-# program `neighbour`, which counts frames and passes them.
+# Tests `wgxdp attach --chain` with two XDP programs on one NIC, in libxdp's dispatcher. xdp-loader
+# attaches the other program, `neighbour`, which counts frames and passes them. The numbers are the
+# programs' priorities.
 #
 #   eth0 ─▶ xdp_dispatcher ─▶ neighbour (10) ─▶ wgxdp_ingress (50) ─▶ AF_XDP, or the stack
 #
@@ -44,9 +45,9 @@ on_nic() { in_ns a ip -d -j link show dev eth0 | jq -r '.[0].xdp.prog.name // em
 seen() { bpftool -j map dump pinned "$THEIRS/seen" | jq '.[0].formatted.value'; }
 no_loss() { pinged a "$1" 20 0.05; }
 
-# Checks that the answers to 20 pings through the tunnel arrive by AF_XDP. With "each" the neighbour
-# must see these answers. With "passed" it must not see them, because wgxdp redirects them first. In
-# both cases the neighbour must see the answers to 20 pings outside of the tunnel.
+# Checks that the answers to 20 pings through the tunnel arrive by AF_XDP. With "each" the program
+# neighbour must see these answers. With "passed" it must not see them, because wgxdp redirects them
+# first. In both cases neighbour must see the answers to 20 pings outside of the tunnel.
 both() # WHAT each|passed
 {
 	local before xsk
@@ -111,8 +112,8 @@ die()
 	wait_for 5 eval "! kill -0 $pid"
 }
 
-# Without a daemon the heartbeat is stale, so the program passes packets that it would otherwise
-# drop or redirect.
+# Without the daemon its heartbeat becomes stale. The XDP program of wgxdp then passes packets that
+# it would otherwise drop or redirect.
 passing() # WHAT
 {
 	local before

@@ -48,10 +48,10 @@ class Guest:
             yield from ("-chardev",
                         f"socket,id={name},server=on,wait=off,path={self.path(name)}")
         yield from ("-serial", "chardev:agent", "-mon", "chardev=qmp,mode=control")
-        # Each new QEMU process makes a new generation ID. Nothing else changes the ID.
+        # Each new QEMU process makes a new VM generation ID. Nothing else changes this ID.
         yield from ("-device", "vmgenid,guid=auto", "-device", "virtio-rng-pci")
         yield from ("-drive", f"file={self.path('disk.qcow2')},if=virtio,format=qcow2")
-        # As in tools/vm, with the queues that XDP needs.
+        # The same NIC as in tools/vm. XDP needs its additional queues.
         yield from ("-netdev", "tap,id=net0,ifname=tap0,script=no,downscript=no,queues=2",
                     "-device", "virtio-net-pci,netdev=net0,mac=02:57:47:44:50:00,romfile=,mq=on,"
                     "vectors=6,iommu_platform=on,disable-legacy=on")

@@ -3,11 +3,11 @@
 # timeout: 2400
 # nics: vmxnet3,e1000e
 #
-# wgxdp with the kernel's WireGuard on the NICs that QEMU has: virtio-net with several queues,
-# vmxnet3 and e1000e, each also with an MTU of 9000; then a bond, and VLANs. `auto` takes the path
-# that `probe` announces, and `show` says why. Data takes that path in both directions, also after
-# the cable was pulled and plugged in again, and after the link was down and up again. detach leaves
-# offloads, channels, rings and MTU as they were.
+# Tests wgxdp with the kernel's WireGuard on NICs that QEMU emulates: virtio-net with several
+# queues, vmxnet3 and e1000e, each also with an MTU of 9000; then a bond, and VLANs. wgxdp must
+# choose the path that `wgxdp probe` announces, and `wgxdp show` must say why. Data must take that
+# path in both directions, also after the cable was pulled and plugged in again, and after the link
+# was down and up again. `wgxdp detach` must restore offloads, channels, rings and MTU.
 #
 #   a: wgxdp 10.99.0.1  nic0 ═══ nic1  10.99.0.2 kernel :b     virtio-net
 #                       nic2 ═══ nic3                          vmxnet3
@@ -36,8 +36,8 @@ for n in 0 2 4; do
 	ip link set nic$((n + 1)) netns "$ID-b"
 done
 
-# Kernels before Linux 6.3 do not report what a driver offers, so probe cannot know whether the
-# driver has XDP. vmxnet3 has XDP since 6.6.
+# Before Linux 6.3 the kernel does not report what a driver offers, so `wgxdp probe` cannot know
+# whether the driver supports XDP. vmxnet3 supports XDP since Linux 6.6.
 TELLS=yes VMXNET3="xdp xdp native" VMXNET3_WHY='^$'
 NO_XDP="cannot attach XDP in native mode: its driver offers no native XDP"
 case $(uname -r) in
@@ -50,7 +50,7 @@ esac
 
 # --- links ----------------------------------------------------------------------------------------
 
-# Gives both ends of a link its MTU and the addresses 192.0.2.1 and 192.0.2.2.
+# Brings both ends of a link up, with the given MTU and the addresses 192.0.2.1 and 192.0.2.2.
 link_up() # NIC-OF-A NIC-OF-B MTU
 {
 	in_ns a ip link set "$1" mtu "$3" up
@@ -85,7 +85,7 @@ wired() # yes|no NIC: whether the NIC has a carrier
 	[ "$found" = "$1" ]
 }
 
-settings() # NIC,...: all that attach might change
+settings() # NIC,...: prints all settings that attach might change
 {
 	local nic
 	for nic in ${1//,/ }; do
@@ -119,7 +119,7 @@ packets() # xsk|udp|any
 }
 delivered() { in_ns b cat "/proc/net/dev" | awk -v name="$B:" '$1 == name { print $3 }'; }
 
-# ping(8) costs the emulated guest much less than pings.py.
+# ping(8) takes much less CPU time of the emulated guest than pings.py.
 pinged() # COUNT LENGTH
 {
 	in_ns a ping -q -c "$1" -i 0.05 -W 5 -s "$2" 10.99.0.2 | grep -q " $1 received"
@@ -316,8 +316,8 @@ bond() # NS MEMBER MEMBER, of which the first is preferred
 	in_ns "$1" ip link set bond0 type bond primary "$2"
 }
 
-# If wgxdp attaches to the members, XDP on the members receives its packets. But wgxdp sends through
-# the bond, which has no AF_XDP, and therefore by the UDP sockets.
+# If wgxdp attaches to the members, it receives the tunnel's packets by XDP on the members. But it
+# sends them through the bond, which has no AF_XDP, and therefore by the UDP sockets.
 if want bond; then
 	bond a nic0 nic2
 	bond b nic1 nic3

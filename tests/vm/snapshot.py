@@ -88,7 +88,7 @@ def ephemeral(message):
 class Lives:
     def __init__(self, namespace, directory):
         self.guest, self.capture = Guest(directory, namespace), Capture(namespace)
-        self.earlier = []  # what the guest sent so far
+        self.earlier = []  # messages that the guest sent so far
 
     def keep(self):
         """Takes what the guest has sent. Returns how many data messages there were so far."""
@@ -107,8 +107,8 @@ class Lives:
         self.guest.run("wgxdp attach eth0 /wg.conf")
         self.ping()
         say("data flows", self.keep() >= PINGS)
-        # Wait for a keepalive. If a keepalive were still due, it might leave after the restore, but
-        # before the kernel reports the restore.
+        # Wait for a keepalive before the snapshot. If a keepalive were still due, the restored
+        # guest might send it before its kernel reports the restore.
         say("a keepalive is the last message",
             wait_until(lambda: self.keep() and keepalive(self.earlier[-1]), PATIENCE_S))
         self.guest.monitor("savevm idle")

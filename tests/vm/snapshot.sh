@@ -20,7 +20,7 @@ KERNEL=${1:-trixie}
 VM=$TMP/vm
 B=${ID}b
 
-# Prints the script that the guest's first process runs after it has loaded the modules. The script
+# Prints a script. The guest's first process loads the modules and then runs this script, which
 # executes the commands that arrive at /dev/ttyS1.
 main()
 {
@@ -43,7 +43,7 @@ main()
 	EOF
 }
 
-# Puts the program and its libraries into the initramfs.
+# Puts wgxdp and its libraries into the initramfs.
 guest_files()
 {
 	local library

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 1800
 #
-# Native XDP on virtio-net, with the kernel's WireGuard and with wgxdp. The other end of each NIC is
-# a tap of the host, and a bridge connects the taps (tools/vm).
+# Tests native XDP on virtio-net. The peer is first the kernel's WireGuard and then wgxdp. The other
+# end of each NIC is a tap of the host, and a bridge connects the taps (tools/vm).
 #
 #   a: eth0 ═══ tap0 ─ br0 ─ tap1 ═══ eth0 :b
 

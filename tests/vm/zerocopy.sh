@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 # timeout: 1800
 #
-# --zero-copy off, on and auto with virtio-net. show reports the mode that the sockets report
-# (XDP_OPTIONS), and the tunnel carries packets. If the driver lacks a mode, the error names the
-# mode. With zero-copy the tunnel survives resets of the queues.
+# Tests --zero-copy off, on and auto with virtio-net. `wgxdp show` must report the mode that the
+# sockets report (XDP_OPTIONS), and the tunnel must carry packets. If the driver lacks zero-copy,
+# `on` must fail with an error that says so. With zero-copy the tunnel must survive resets of the
+# queues.
 #
 # The NIC has two queues, and two more while an XDP program is attached. The sockets of the
 # additional queues always use copy mode, because the driver cannot release the zero-copy socket of
@@ -164,7 +165,7 @@ else
 	carries on "$ZERO_COPY"
 	ok "on: detach succeeds" down a "$A"
 
-	# The NIC has no queues left that XDP could add.
+	# The NIC has four queues. If all are in use, XDP can add none.
 	ok "the NIC gets four queues" in_ns a ethtool -L eth0 combined 4
 	ZERO_COPY=4 QUEUES="0 1 2 3"
 	ok "auto: attach succeeds" attach auto
