@@ -145,7 +145,7 @@ static void lay_out(struct bench *b, const struct cell *cell)
 	}
 }
 
-/* Seals packets of the cell's length, so that there is something to open. */
+/* Seals packets of cell->len bytes, so that the benchmark of opening has sealed packets to open. */
 static void prepare(struct bench *b, const struct cell *cell)
 {
 	lay_out(b, &(struct cell){ .len = cell->len });
@@ -294,8 +294,8 @@ static void run_all(struct bench *b)
 		printf("\n  ]\n}\n");
 }
 
-/* Prints, for each backend and direction, the length up to SWEEP_LEN at which the backend is
- * slowest compared with libsodium. */
+/* Prints, for sealing and for opening with each backend, the length up to SWEEP_LEN at which the
+ * backend is slowest compared with libsodium. */
 static void run_sweep(struct bench *b)
 {
 	static struct cell cell = { .batch = 1 };

@@ -24,7 +24,7 @@ def fixed(label, n):
     return hashlib.shake_256(label.encode()).digest(n)
 
 
-# -- primitives, named as in [W] 5.4 ---------------------------------------------------------------
+# -- primitives, named as in section 5.4 of the WireGuard paper ------------------------------------
 
 def HASH(data):
     return hashlib.blake2s(data).digest()
@@ -89,7 +89,7 @@ assert hchacha20(bytes(range(32)), bytes.fromhex("000000090000004a00000000314159
     "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc"
 
 
-# -- the handshake, [W] 5.4.2, 5.4.3, 5.4.4, 5.4.5, 5.4.7 ------------------------------------------
+# -- the handshake, sections 5.4.2 to 5.4.5 and 5.4.7 of the WireGuard paper -----------------------
 
 def transcript(name, psk, source):
     f = {k: fixed(name + k, 32) for k in ("initiator_private", "responder_private",
@@ -103,7 +103,7 @@ def transcript(name, psk, source):
     S_i, S_r, E_i, E_r = map(PUBLIC, (s_i, s_r, e_i, e_r))
     f["initiator_public"], f["responder_public"] = S_i, S_r
 
-    # 5.4.2
+    # 5.4.2, the initiation
     C = HASH(b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s")
     H = HASH(HASH(C + b"WireGuard v1 zx2c4 Jason@zx2c4.com") + S_r)
     C, = KDF(1, C, E_i)
@@ -120,7 +120,7 @@ def transcript(name, psk, source):
     mac1 = MAC(HASH(b"mac1----" + S_r), initiation)
     f["initiation"] = initiation + mac1 + bytes(16)
 
-    # 5.4.7
+    # 5.4.7, the cookie reply
     f["cookie_secret"] = fixed(name + "cookie_secret", 32)
     f["cookie_source"] = source
     f["cookie_nonce"] = fixed(name + "cookie_nonce", 24)
@@ -129,7 +129,7 @@ def transcript(name, psk, source):
         XAEAD(HASH(b"cookie--" + S_r), f["cookie_nonce"], f["cookie"], mac1)
     f["initiation_with_mac2"] = initiation + mac1 + MAC(f["cookie"], initiation + mac1)
 
-    # 5.4.3
+    # 5.4.3, the response
     C, = KDF(1, C, E_r)
     H = HASH(H + E_r)
     C, = KDF(1, C, DH(e_r, E_i))
@@ -142,7 +142,7 @@ def transcript(name, psk, source):
     response = b"\2\0\0\0" + f["responder_index"] + f["initiator_index"] + E_r + empty
     f["response"] = response + MAC(HASH(b"mac1----" + S_i), response) + bytes(16)
 
-    # 5.4.5
+    # 5.4.5, the keys of the session
     f["initiator_send"], f["initiator_recv"] = KDF(2, C, b"")
     return f
 

@@ -119,7 +119,7 @@ static bool send_initiation(struct swarm *s, unsigned number, const struct noise
 	return send(s->fd, &message, sizeof(message), 0) == sizeof(message);
 }
 
-/* Reads until the response to @handshake arrives. Returns false if nothing arrives for
+/* Reads messages until the response to @handshake arrives. Returns false if no message arrives for
  * PATIENCE_S. */
 static bool receive_response(struct swarm *s, const struct noise_identity *id,
 			     const struct noise_remote *hub, struct noise_handshake *handshake)
@@ -223,7 +223,8 @@ static size_t write_inner(uint8_t *out, const struct swarm *s, unsigned number, 
 	return (total + WIRE_PADDING - 1) / WIRE_PADDING * WIRE_PADDING;
 }
 
-/* Seals one datagram of each of the next BATCH peers and sends them with one system call. */
+/* Seals BATCH datagrams, of the active peers in turn, and sends them with one system call. Returns
+ * how many the kernel accepted. */
 static uint64_t send_batch(struct swarm *s, uint64_t sequence)
 {
 	static uint8_t data[BATCH][wire_data_len(PLAIN_MAX)];

@@ -9,11 +9,11 @@
  *   udpblast rtt  ADDRESS PORT [--length N] [--rate PPS] [--seconds S]
  *   udpblast echo PORT
  *
- * recv and echo run until SIGTERM. Each command prints one line of JSON. With --segment, one send()
- * sends a train of datagrams (UDP_SEGMENT); with --gro, one receive may return a train (UDP_GRO).
- * Without --rate, `send` does not pause, and `rtt` sends 1,000 datagrams per second. ADDRESS may be
- * several addresses, separated by commas: `send` without --segment sends to each of them in turn;
- * `send` with --segment, and `rtt`, use only the first.
+ * recv and echo run until SIGTERM. Each command prints one line of JSON. With --segment, the kernel
+ * cuts one large message into datagrams (UDP_SEGMENT); with --gro, it may join datagrams into one
+ * received message (UDP_GRO). Without --rate, `send` does not pause, and `rtt` sends 1,000
+ * datagrams per second. ADDRESS may be several addresses, separated by commas: `send` without
+ * --segment sends to each of them in turn; `send` with --segment, and `rtt`, use only the first.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,8 +39,8 @@
 #endif
 
 enum {
-	BATCH = 64,	 /* datagrams per system call, and per train */
-	BUFFER = 65536,	 /* bytes of the largest train that can arrive */
+	BATCH = 64,	 /* datagrams that one call sends, or messages that it receives */
+	BUFFER = 65536,	 /* bytes of the largest message that UDP_GRO can return */
 	LARGEST = 65507, /* UDP's largest payload over IPv4 */
 	TARGETS = 1024,
 	SAMPLES = 1 << 20, /* the most round trips that are recorded */
@@ -125,7 +125,7 @@ static void put_stamp(uint8_t *datagram, uint64_t sequence)
 	memcpy(datagram, &stamp, sizeof(stamp));
 }
 
-/* Sends @count datagrams with one system call, each to the next target. Returns how many the kernel
+/* Sends @count datagrams with one system call, to the targets in turn. Returns how many the kernel
  * accepted. */
 static unsigned send_singly(int fd, const struct options *o, uint64_t sequence, unsigned count)
 {
@@ -151,7 +151,8 @@ static unsigned send_singly(int fd, const struct options *o, uint64_t sequence, 
 	return n < 0 ? 0 : (unsigned)n;
 }
 
-/* Sends one train of @count datagrams to the first target. */
+/* Sends @count datagrams to the first target with one sendto() (UDP_SEGMENT). Returns @count, or 0
+ * if the kernel refused them for now. */
 static unsigned send_train(int fd, const struct options *o, uint64_t sequence, unsigned count)
 {
 	static uint8_t data[LARGEST];
@@ -174,7 +175,8 @@ static unsigned burst_limit(const struct options *o)
 	return fits < BATCH ? fits : BATCH;
 }
 
-/* Returns how many datagrams are due. If none is due, sleeps until the next one and returns 0. */
+/* Returns how many datagrams to send now, at most one burst. If none is due, sleeps until the next
+ * one is due and returns 0. */
 static unsigned wait_for_turn(const struct options *o, uint64_t start, uint64_t sent)
 {
 	unsigned limit = burst_limit(o);
@@ -232,7 +234,8 @@ static void count_datagram(struct count *c, const uint8_t *data)
 		c->next = stamp.sequence + 1;
 }
 
-/* Returns the length of each datagram of a train, or @length if the kernel joined no datagrams. */
+/* Returns the length of each of the datagrams that the kernel joined (UDP_GRO), or @length if it
+ * joined none. */
 static size_t segment_length(struct msghdr *message, size_t length)
 {
 	int size;
@@ -329,8 +332,8 @@ static void print_round_trips(uint64_t *ns, size_t n, uint64_t sent)
 	       n ? (double)ns[last_but_few] / 1e3 : 0.0, n ? (double)ns[n - 1] / 1e3 : 0.0);
 }
 
-/* Reads all answers that have arrived, and appends the round trip of each to @samples, which has @n
- * already. Returns the new number of samples. */
+/* Reads all answers that have arrived, and appends their round-trip times to @samples, which
+ * already has @n. Returns the new number of samples. */
 static size_t take_answers(int fd, uint64_t *samples, size_t n)
 {
 	static uint8_t data[BUFFER];
@@ -440,8 +443,8 @@ static bool parse_options(struct options *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static struct options o = { .length = 64, .seconds = 1 };
-	struct sigaction action = { .sa_handler =
-					    on_signal }; /* no SA_RESTART, to end recvmmsg() */
+	/* no SA_RESTART, so that a signal interrupts recvmmsg() */
+	struct sigaction action = { .sa_handler = on_signal };
 	const char *verb;
 	bool sends;
 
