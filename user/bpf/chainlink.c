@@ -17,7 +17,7 @@
 #define PROGRAM "wgxdp_ingress"
 
 struct chainlink {
-	struct ingress_bpf *skel; /* contains only the XDP program, for this NIC */
+	struct ingress_bpf *skel; /* our copy of the BPF object; only its XDP program is loaded */
 	struct xdp_program *prog;
 	uint32_t ifindex;
 };
@@ -90,7 +90,8 @@ static void discard(struct chainlink *c)
 }
 
 /* Attaches a copy of the program in @mode. Returns 0 or -errno; -ENOSYS if libxdp attached the
- * program without a dispatcher. Fills in @f only if the copy could not be opened. */
+ * program without a dispatcher (the copy is then detached again). Fills in @f only if the copy
+ * could not be opened. */
 static int attach_copy(struct chainlink *c, const struct ingress_bpf *owner,
 		       enum xdp_attach_mode mode, struct fault *f)
 {
@@ -99,8 +100,8 @@ static int attach_copy(struct chainlink *c, const struct ingress_bpf *owner,
 	if (!err)
 		err = xdp_program__attach(c->prog, (int)c->ifindex, mode, 0);
 	if (!err && !chainlink_alive(c)) {
-		/* libxdp attached the program through netlink, so the program would outlive this
-		 * process. */
+		/* libxdp attached the program without a dispatcher, so no other program could use
+		 * the NIC. */
 		xdp_program__detach(c->prog, (int)c->ifindex, mode, 0);
 		err = -ENOSYS;
 	}

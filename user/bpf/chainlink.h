@@ -34,9 +34,9 @@ void chainlink_close(struct chainlink *c); /* does nothing if c is NULL */
 /* Returns true if the program is still in the dispatcher on its NIC. */
 bool chainlink_alive(const struct chainlink *c);
 
-/* Removes the programs that a dead owner of @interface left in the dispatchers of this network
- * namespace. The programs are recognised by the owner's pins, so call this before the pins are
- * removed. */
+/* Removes the programs that a dead daemon of @interface left in the dispatchers of this network
+ * namespace. The programs are recognised by the maps that this daemon pinned, so call this before
+ * the pins are removed. */
 void chainlink_clean(const char *interface);
 
 #endif

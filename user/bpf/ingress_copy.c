@@ -9,7 +9,7 @@
 #include "bpf/ingress.skel.h"
 #include "bpf/skb_layout.h"
 
-/* Makes @copy use the maps of @owner. But @copy keeps its own map of constants. */
+/* Makes @copy use the maps of @owner, except .rodata, because the constants of @copy differ. */
 static int share_maps(struct ingress_bpf *copy, const struct ingress_bpf *owner)
 {
 	struct bpf_map *map;

@@ -147,8 +147,8 @@ const char *loader_unpinned_why(const struct loader *l)
 
 /* --- attach ---------------------------------------------------------------------------------- */
 
-/* Returns the number of the NIC with @ifindex or, if @ifindex is 0, the first free number. Returns
- * -ENOENT if there is no such number. */
+/* Returns the index in l->nics of the NIC with @ifindex or, if @ifindex is 0, of the first free
+ * entry. Returns -ENOENT if there is no such entry. */
 static int find_nic(const struct loader *l, uint32_t ifindex)
 {
 	for (int i = 0; i < NICS_MAX; i++)
@@ -157,7 +157,7 @@ static int find_nic(const struct loader *l, uint32_t ifindex)
 	return -ENOENT;
 }
 
-/* Returns the number of an attached NIC, or -ENOENT. */
+/* Like find_nic(), but returns -ENOENT if @ifindex is 0. */
 static int find_attached(const struct loader *l, uint32_t ifindex)
 {
 	return ifindex ? find_nic(l, ifindex) : -ENOENT;
@@ -174,9 +174,9 @@ static void erase_nic(struct loader *l, uint32_t ifindex)
 	bpf_map__delete_elem(l->skel->maps.nics, &ifindex, sizeof(ifindex), 0);
 }
 
-/* Reserves a number for the NIC and writes the NIC to the BPF map "nics". Call this before the
- * program is attached, because the program reads the map from its first packet on. Returns the
- * number, or -errno with @f filled in. */
+/* Reserves an entry of l->nics for the NIC and writes the NIC to the BPF map "nics". Call this
+ * before the program is attached, because the program reads the map from its first packet on.
+ * Returns the index of the entry, or -errno with @f filled in. */
 static int reserve_number(struct loader *l, uint32_t ifindex, const char *nic, struct fault *f)
 {
 	struct nic_value v = { 0 };

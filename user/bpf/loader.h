@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * loader.h - loads, pins, attaches, fills and detaches the BPF programs and maps of one interface.
- * All functions are for the control thread.
+ * Only the control thread may call these functions.
  *
  *   loader_new ──▶ creates the maps and pins them in /sys/fs/bpf/wgxdp/<interface>/ (0700, root)
- *   loader_attach ─▶ XDP on a NIC by bpf_link, which dies with its owner and cannot be replaced
+ *   loader_attach ─▶ XDP on a NIC by bpf_link, which dies with the daemon and cannot be replaced
  *   loader_attach_chained ─▶ XDP in libxdp's dispatcher, together with other programs
- *   loader_attach_nic_tc ─▶ the same checks in a TC program after GRO, if UDP sockets receive data
+ *   loader_attach_nic_tc ─▶ TC on a NIC without XDP: the same checks as XDP, but after GRO
  *   loader_attach_tunnel ─▶ both TC programs on the tunnel interface
- *   loader_reuseport_prog ─▶ the program for the UDP sockets of the port
+ *   loader_reuseport_prog ─▶ the program that chooses a UDP socket of our port for a datagram
  * loader_set_*, _session_*, _peer_*, _allowed_* ─▶ update the maps when a peer or the host changes
  *   loader_free ───▶ detaches everything and removes the pins
  *
@@ -32,7 +32,7 @@ struct prefix;
 enum loader_mode { LOADER_MODE_AUTO, LOADER_MODE_NATIVE, LOADER_MODE_GENERIC };
 
 /* Loads the programs for @interface and pins the maps. Also removes the pins and filters that a
- * dead owner of @interface left. The caller must hold the lock on the name @interface
+ * dead daemon of @interface left. The caller must hold the lock on the name @interface
  * (daemon/name_lock.h). If the maps cannot be pinned, they stay unpinned (loader_unpinned_why()).
  * Returns 0, or -errno with @f filled in: -EPERM (no CAP_BPF), -ENOTSUP, -ENOMEM. */
 int loader_new(struct loader **l, const char *interface, struct fault *f);
@@ -50,16 +50,16 @@ const char *loader_unpinned_why(const struct loader *l);
 int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		  bool *native, struct fault *f);
 
-/* Returns true if the driver of the NIC accepts the XDP program in native mode now. To find out,
- * attaches the program for a moment, which takes the link down with some drivers. A TC program of
- * loader_attach_nic_tc() stays attached. In this moment data passes to the stack, because the NIC
- * has no AF_XDP sockets. */
+/* Returns true if the NIC's driver accepts the XDP program in native mode. To find out, attaches
+ * the program and detaches it at once; with some drivers this takes the link down. While it is
+ * attached, the program passes data to the stack, because the NIC has no AF_XDP sockets yet. A TC
+ * program of loader_attach_nic_tc() stays attached. */
 bool loader_is_accepted(const struct loader *l, uint32_t ifindex, const char *nic);
 
 /* Attaches the XDP program to libxdp's dispatcher, so that other programs can share the NIC. If the
- * owner is killed, the program passes all packets until chainlink_clean() removes it. The maps must
- * be pinned, because chainlink_clean() recognises the program by a pinned map. Returns 0, an error
- * of loader_attach(), or -ENOTSUP (the kernel or libxdp lacks support, or the maps are not
+ * daemon is killed, the program passes all packets until chainlink_clean() removes it. The maps
+ * must be pinned, because chainlink_clean() recognises the program by a pinned map. Returns 0, an
+ * error of loader_attach(), or -ENOTSUP (the kernel or libxdp lacks support, or the maps are not
  * pinned). */
 int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 			  enum loader_mode mode, bool *native, struct fault *f);
@@ -67,7 +67,7 @@ int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
 /* Attaches the TC ingress program to the NIC instead of XDP. The TC program drops the packets that
  * the XDP program would drop, and passes all others to the stack. The program is attached by tcx if
  * the kernel has tcx (Linux 6.6) and @force_clsact is false, else by clsact; *@tcx is set to true
- * for tcx. A clsact filter outlives a killed owner, but passes all packets while the heartbeat of
+ * for tcx. A clsact filter outlives a killed daemon, but passes all packets while the heartbeat of
  * worker 0 is stale; the next loader_new() of the interface removes it. Returns 0, or -errno with
  * @f filled in: -EALREADY, -ENOSPC (NICS_MAX NICs are attached), -EOPNOTSUPP (not Ethernet),
  * -ENOTSUP, -EPERM, -ENODEV. */
@@ -110,9 +110,9 @@ volatile uint64_t *loader_heartbeat(struct loader *l);	/* [WORKERS_MAX] */
  * in a time namespace (clock.h). */
 int64_t loader_clock_ahead_ns(const struct loader *l);
 
-/* Sets the worker that serves the AF_XDP socket of a NIC's queue; by default worker 0 does. The
- * program checks this worker's heartbeat. Returns 0, -ENOENT (the NIC is not attached) or
- * -ERANGE. */
+/* Sets the worker that serves the AF_XDP socket of a NIC's queue; by default worker 0 does.
+ * While this worker's heartbeat is stale, the program does not use the socket. Returns 0,
+ * -ENOENT (the NIC is not attached) or -ERANGE. */
 int loader_set_queue_worker(struct loader *l, uint32_t ifindex, uint32_t queue, unsigned worker);
 
 /* Returns the fd of the program for SO_ATTACH_REUSEPORT_EBPF, or -ENOTSUP or -EPERM. The loader
@@ -127,7 +127,7 @@ int loader_reuseport_prog(struct loader *l);
  * -ERANGE. */
 int loader_set_reuseport_socket(struct loader *l, unsigned member, int family, int fd);
 
-/* Gives the program the NIC's new MAC address. (loader_attach() reads the current address itself.)
+/* Tells the programs the NIC's new MAC address. (loader_attach() reads the current address itself.)
  * Returns 0 or -ENOENT (the NIC is not attached). */
 int loader_set_mac(struct loader *l, uint32_t ifindex, const uint8_t mac[static 6]);
 

@@ -3,7 +3,7 @@
  * loader_private.h - declarations that the files of the loader share:
  *
  *   loader.c         load, pin, NICs
- *   loader_parts.c   objects that are loaded when first needed: the tunnel's, reuseport's
+ *   loader_parts.c   BPF objects for the tunnel and for SO_REUSEPORT, loaded when first needed
  *   loader_maps.c    contents of the maps
  *
  * The ingress object owns the maps. The other objects use the same maps instead of their own.

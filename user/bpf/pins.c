@@ -56,8 +56,8 @@ static int write_path(char path[static PINS_PATH_MAX], const char *interface)
 
 /* --- the file system ------------------------------------------------------------------------- */
 
-/* Mounts a bpffs if PINS_ROOT is the empty directory of sysfs. The mount is private to this mount
- * namespace unless /sys is shared with other namespaces. */
+/* Mounts a bpffs at PINS_ROOT if PINS_ROOT is still a directory of sysfs, with no mount on it.
+ * Only this mount namespace sees the bpffs, unless /sys is shared with other namespaces. */
 static int mount_if_missing(struct fault *why)
 {
 	switch (root_magic()) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pins.h - the directory of an interface in the BPF file system, where its maps are pinned, such as
- * /sys/fs/bpf/wgxdp/wg0/peers. One loader owns the directory. All functions are for the control
- * thread.
+ * /sys/fs/bpf/wgxdp/wg0/peers. One loader owns the directory. Only the control thread
+ * may call these functions.
  *
  * Pins let an administrator inspect the maps. If the maps cannot be pinned, the caller goes on
  * without pins, and pins.why gives the reason:
@@ -29,12 +29,12 @@
 
 struct pins {
 	char path[PINS_PATH_MAX]; /* path of the directory; "" = unpinned */
-	int dir_fd;		  /* locked fd of the directory; only if pinned */
-	struct fault why;	  /* why the maps are not pinned */
+	int dir_fd;	  /* fd of the directory, which holds the lock; valid only if pinned */
+	struct fault why; /* why the maps are not pinned */
 };
 
 /* Creates an empty directory with mode 0700 for @interface. Mounts a bpffs if necessary, and
- * removes pins that a dead owner left. */
+ * removes pins that a dead daemon left. */
 void pins_init(struct pins *p, const char *interface);
 
 /* Removes the directory and its pins. */
@@ -44,7 +44,7 @@ void pins_done(struct pins *p);
  * directory. */
 void pins_add(struct pins *p, const char *name, int fd);
 
-/* Removes the pins that a dead owner of @interface left. Mounts nothing. */
+/* Removes the pins that a dead daemon of @interface left. Does not mount a bpffs. */
 void pins_clean(const char *interface);
 
 /* Finds the interface whose directory has a pin @name of the map with id @map_id. Returns true with

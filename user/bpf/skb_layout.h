@@ -13,11 +13,11 @@
 
 /* Offsets and sizes in bytes. */
 struct skb_layout {
-	uint32_t frame_start;	    /* in struct xdp_buff: data_hard_start */
-	uint32_t frame_size;	    /* in struct xdp_buff: frame_sz */
-	uint32_t shared_info_bytes; /* of struct skb_shared_info, rounded up as in the kernel */
-	uint32_t gso_size;	    /* in struct skb_shared_info */
-	uint32_t gso_segs;	    /* in struct skb_shared_info */
+	uint32_t frame_start;	    /* offset of data_hard_start in struct xdp_buff */
+	uint32_t frame_size;	    /* offset of frame_sz in struct xdp_buff */
+	uint32_t shared_info_bytes; /* size of struct skb_shared_info, rounded up to cache lines */
+	uint32_t gso_size;	    /* offset in struct skb_shared_info */
+	uint32_t gso_segs;	    /* offset in struct skb_shared_info */
 };
 
 /* Returns 0, or -ENOTSUP with @f filled in: the kernel has no BTF or lacks a member, or the cache

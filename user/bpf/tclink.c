@@ -82,7 +82,8 @@ static int note_filter(const struct nlmsghdr *message, void *filters)
 	return 0;
 }
 
-/* Notes in @f which filters one side has. Returns 0 or -errno. */
+/* Sets the fields of @f that apply to the filters on one side of the interface. @side is
+ * TC_H_MIN_INGRESS or TC_H_MIN_EGRESS. Returns 0 or -errno. */
 static int list_filters(struct netlink *nl, uint32_t ifindex, uint32_t side, struct filters *f)
 {
 	struct nlmsghdr *request = netlink_begin(nl, RTM_GETTFILTER, NLM_F_DUMP);
@@ -125,7 +126,8 @@ static int ensure_clsact(uint32_t ifindex, enum tclink_side side, uint32_t handl
 	struct bpf_tc_hook hook = hook_of(ifindex, side);
 	int err;
 
-	/* If a dead owner left a filter, reuse its priority, so that our filter replaces it. */
+	/* If a dead daemon left a filter with this priority, our filter with the same priority
+	 * replaces that filter. */
 	if (filter_prog(ifindex, side, handle, PRIORITY_QDISC_EXISTED))
 		return PRIORITY_QDISC_EXISTED;
 	err = bpf_tc_hook_create(&hook);
@@ -319,8 +321,8 @@ uint32_t tclink_where(const struct tclink *t)
 	return clsact_alive(t) ? t->ifindex : 0;
 }
 
-/* The query for filters fails on a link without an ingress or clsact qdisc. Such a link has no
- * filters, so the error is ignored. */
+/* The query for filters fails on an interface without an ingress or clsact qdisc. Such an interface
+ * has no filters, so the error is ignored. */
 bool tclink_has_others(uint32_t ifindex, enum tclink_side side)
 {
 	uint32_t minor = side == TCLINK_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS;

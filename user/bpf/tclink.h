@@ -2,8 +2,8 @@
 /*
  * tclink.h - one TC program on one side of one interface. Other TC programs stay attached.
  *
- *   tcx (6.6 and newer)  a bpf_link, which dies with its owner and moves with the interface
- *   clsact               a filter, which outlives its owner, and which the kernel removes when the
+ *   tcx (6.6 and newer)  a bpf_link, which dies with the daemon and moves with the interface
+ *   clsact               a filter, which outlives the daemon, and which the kernel removes when the
  *                        interface is deleted or moves to another namespace
  *
  * All functions act in the network namespace of the calling thread. The clsact qdisc is removed
@@ -28,7 +28,7 @@ struct tclink {
 };
 
 /* Returns the handle for the clsact filters of @interface. Each wgxdp interface has its own handle,
- * by which a filter of a dead owner is recognised and replaced. */
+ * by which a filter of a dead daemon is recognised and replaced. */
 uint32_t tclink_handle(const char *interface);
 
 struct tclink_target {
@@ -52,11 +52,11 @@ void tclink_close(struct tclink *t);
  * another program has detached ours by force. */
 uint32_t tclink_where(const struct tclink *t);
 
-/* Removes the clsact filters that a dead owner of @interface left on any interface. */
+/* Removes the clsact filters that a dead daemon of @interface left on any interface. */
 void tclink_clean(const char *interface);
 
-/* Returns true if TC programs or filters other than wgxdp's are on this side of the link. Does not
- * see the filters of a block that the link shares with other links. */
+/* Returns true if TC programs or filters other than wgxdp's are on this side of the interface. Does
+ * not see the filters of a TC block that several interfaces share. */
 bool tclink_has_others(uint32_t ifindex, enum tclink_side side);
 
 #endif

@@ -132,18 +132,18 @@ static int create_link(int prog_fd, uint32_t ifindex, uint32_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Says why the driver refused native XDP. Since Linux 6.3 the kernel reports which XDP features a
- * driver offers. */
+/* Returns text that says why the driver refused native XDP. On Linux 6.3 and newer, the list of the
+ * driver's XDP features shows whether it supports native XDP at all. */
 static const char *refusal(int err, uint32_t ifindex)
 {
 	struct xdp_features features;
 
 	if (err == -EOPNOTSUPP && !xdp_features_read(ifindex, &features) && !features.native)
 		return "its driver offers no native XDP with the present settings";
-	if (err == -ENOSPC) /* veth_xdp_set() */
+	if (err == -ENOSPC) /* from veth_xdp_set() in the kernel */
 		return "it has too few receiving queues; a veth device needs as many as the other "
 		       "end has sending queues (ethtool -L)";
-	if (err == -ERANGE) /* veth_xdp_set() */
+	if (err == -ERANGE) /* from veth_xdp_set() in the kernel */
 		return "the MTU of the other end of this veth pair is too large for XDP (ip link)";
 	return strerror(-err);
 }

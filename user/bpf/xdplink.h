@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xdplink.h - attaches one XDP program to one NIC by a bpf_link. Closing the link's fd detaches the
- * program, so the program dies with its owner. Other programs are never replaced.
+ * program, so the program dies with the daemon. Other programs are never replaced.
  */
 #ifndef WGXDP_XDPLINK_H
 #define WGXDP_XDPLINK_H
@@ -26,8 +26,8 @@ int xdplink_vacant(uint32_t ifindex, const char *nic, struct fault *f);
  * not permitted to read the name (this needs CAP_SYS_ADMIN). */
 void xdplink_name(uint32_t id, char name[static BPF_OBJ_NAME_LEN]);
 
-/* Finds the wgxdp interface that owns program @fd, by a map that the program uses and the owner has
- * pinned. Leaves @interface unchanged if there is no such interface. */
+/* Finds the wgxdp interface that owns program @fd, by a map that the program uses and that is
+ * pinned for this interface. Leaves @interface unchanged if there is no such interface. */
 void xdplink_owner(int fd, char interface[static IFNAME_MAX + 1]);
 
 /* Returns true if the program is still on its NIC; false if the NIC is gone or if another program

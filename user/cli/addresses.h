@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* addresses.h - the addresses and the MTU that an interface has now, for `save`. */
+/* addresses.h - the addresses and the MTU that an interface has now, for `wgxdp save`. */
 #ifndef WGXDP_ADDRESSES_H
 #define WGXDP_ADDRESSES_H
 

@@ -50,8 +50,9 @@ static int finish_dead(const char *interface, struct fault *f)
 	return 0;
 }
 
-/* Runs PreUp, but only if the name of the interface is not in use. The daemon checks the name again
- * when it locks the name. */
+/* Runs the hooks that are left from a dead daemon (finish_dead()), then the PreUp hooks. Runs no
+ * PreUp hook if the name of the interface is in use. The daemon checks that again when it locks the
+ * name. */
 static int before_up(const char *interface, const struct conf *conf, struct fault *f)
 {
 	const struct hooks hooks = { interface, conf->path, .lease = -1 };
@@ -138,8 +139,8 @@ static int make_absolute(const char *path, char absolute[static PATH_MAX], struc
 	return len < PATH_MAX ? 0 : fault(f, -ENAMETOOLONG, "%s: this path is too long", path);
 }
 
-/* Reads the identity of the config file, so that the daemon can tell whether the file has
- * changed. */
+/* Calls stat() on the config file. The daemon later compares the file with the result, to see
+ * whether the file has changed. */
 static int stat_file(const char *path, struct stat *st, struct fault *f)
 {
 	return stat(path, st) ? fault(f, -errno, "%s: %s", path, strerror(errno)) : 0;

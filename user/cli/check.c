@@ -28,11 +28,11 @@
 /* This file does not exist if the kernel has no IPv6. */
 #define IPV6_DISABLED "/proc/sys/net/ipv6/conf/default/disable_ipv6"
 
-#define BUILT_AFTER 1767225600 /* Unix time of 2026-01-01; every build is newer */
+#define BUILT_AFTER 1767225600 /* Unix time of 2026-01-01; a clock before this date is wrong */
 
 struct findings {
 	unsigned faults, warnings;
-	bool unseen; /* without root, the settings that AF_XDP would bypass were not read */
+	bool unseen; /* not root, so the settings that AF_XDP would bypass could not be read */
 };
 
 static void print_finding(void *ctx, enum conf_severity severity, const char *sentence)
@@ -60,7 +60,7 @@ static void check_clock(time_t now, struct findings *n)
 			      "handshakes as replays; set the clock first");
 }
 
-/* Warns if no program can set the DNS servers of the file. */
+/* Warns if the file has DNS servers but no program that could set them is installed. */
 static void check_dns(const struct conf *c, const char *interface, struct findings *n)
 {
 	struct fault why, sentence;
@@ -126,7 +126,8 @@ static void check_paths(struct netlink *nl, const struct conf *c, uint32_t tunne
 	}
 }
 
-/* Warns if the NIC cannot use XDP, and of each setting of the host that AF_XDP would bypass. */
+/* Prints one warning for each reason why the NIC cannot use XDP, and one for each setting of the
+ * host that AF_XDP would bypass. */
 static void check_nic(struct netlink *nl, const struct options *options, const char *name,
 		      struct findings *n)
 {
@@ -175,7 +176,8 @@ static bool is_served(const char *interface)
 	return name_lock_exists(interface) && !name_lock_is_stale(interface, &pid);
 }
 
-/* Compares the config with the host. */
+/* Warns of everything on this host that would keep the config from working as intended. Returns 0,
+ * or -errno with @f filled in if a named NIC does not exist. */
 static int check_host(const struct options *options, const struct conf *c, struct findings *n,
 		      struct fault *f)
 {

@@ -38,12 +38,13 @@ int iface_main(int argc, char **argv);
 /* Removes the first "--" from the *@argc words at @argv. The arguments after "--" are not options,
  * even if they begin with "-". */
 void cli_end_options(int *argc, char **argv);
-/* Returns true if the argument *@arg, a word of the same argv, is an option. */
+/* Returns true if *@arg begins with "-", unless it followed the "--" that cli_end_options() has
+ * removed. @arg must point into the argv that cli_end_options() got. */
 bool cli_is_option(char *const *arg);
-/* Returns the end of an error about the option @arg, which says how to write an interface of this
- * name; "" if @arg is NULL or does not look like such a name. */
+/* Returns a hint to append to an error about @arg: write "--" before the name of an interface that
+ * begins with "-". Returns "" if @arg is NULL or does not begin with exactly one "-". */
 const char *cli_dash_hint(const char *arg);
-/* Prints how the verb is used, with the hint for @arg, which may be NULL. Returns CLI_USAGE. */
+/* Prints "usage: wgxdp @usage" and cli_dash_hint(@arg) to stderr. Returns CLI_USAGE. */
 int cli_usage(const char *usage, const char *arg);
 
 /* Prints "wgxdp: SENTENCE\n" to stderr and returns @exit. */
@@ -71,8 +72,8 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 int options_set_nics(struct options *o, const char *list, struct fault *f);
 
 /* Sets the NICs of @o from the environment variable WGXDP_NIC: a list of NICs, or "none" to use
- * only the UDP sockets. If the variable is not set or is "auto", the routes determine the NICs, as
- * for `wgxdp attach`. Returns 0, or CLI_USAGE with @f filled in. */
+ * only the UDP sockets. If the variable is not set or is "auto", sets none: the routes then
+ * determine the NICs. Returns 0, or CLI_USAGE with @f filled in. */
 int options_read_nics(struct options *o, struct fault *f);
 
 /* Sets the options of attach that are in the environment variable WGXDP_OPTIONS, separated by

@@ -19,10 +19,11 @@
 #define DYING_MS 2000
 #define TIMEOUT_S 30
 
-/* Removes the files that a killed daemon of @interface left behind. (The kernel has already removed
- * the interface.) If another program, such as wireguard-go, now serves an interface of this name,
- * sets *@served and does not touch that interface. Returns 0; -ENOENT if there was nothing to
- * remove; -EBUSY if a wgxdp daemon serves the interface; or another -errno with @f filled in. */
+/* Removes the files that a killed daemon of @interface left, and undoes its changes of the host's
+ * settings. (The kernel has already removed the interface.) If another program, such as
+ * wireguard-go, now serves an interface of this name, sets *@served and does not touch that
+ * interface. Returns 0; -ENOENT if there was nothing to remove; -EBUSY if a wgxdp daemon serves the
+ * interface; or another -errno with @f filled in. */
 static int clean_up_dead(const char *interface, bool *served, struct fault *f)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];

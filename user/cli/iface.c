@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wgxdp [-f|--foreground] IFACE: a userspace implementation for wg-quick(8). The command returns
- * when the configuration socket answers. wg(8) and ip(8) then configure the interface.
+ * wgxdp [-f|--foreground] IFACE: starts a daemon for the interface, as wg-quick(8) expects of a
+ * userspace implementation. Without -f the command returns when the configuration socket answers.
+ * wg(8) and ip(8) then configure the interface.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -268,7 +268,7 @@ static int unknown_option(const char *arg, size_t len, const char *hint, struct 
 }
 
 /* Parses the option argv[*@i]. If its value is the next argument, moves *@i to that argument. If
- * there is no such option, @hint ends the error.
+ * there is no such option, the error ends with @hint.
  * getopt_long(3) is not used, because it accepts abbreviated names, which a new option could make
  * ambiguous. */
 static int parse_option(struct options *o, int argc, char **argv, int *i, const char *hint,
@@ -347,7 +347,7 @@ int options_read_nics(struct options *o, struct fault *f)
 
 int options_read_variable(struct options *o, struct fault *f)
 {
-	static char text[1024]; /* @o keeps pointers to values */
+	static char text[1024]; /* static, because @o keeps pointers into this text */
 	const char *variable = getenv("WGXDP_OPTIONS");
 	char *words[sizeof(text) / 2], *rest = text, *word;
 	int count = 0, err = 0;

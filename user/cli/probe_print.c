@@ -66,7 +66,7 @@ static json_t *bypassed(const struct nic_facts *f)
 	append(list, f->bypassed.egress);
 	append(list, f->bypassed.ingress);
 	append(list, f->ipsec == NIC_YES ? "IPsec policies" : "");
-	/* bypassed.egress may already name this chain. */
+	/* Skip a chain that bypassed.egress already names. */
 	if (*f->hooks.route && !strstr(f->bypassed.egress, "nftables chain"))
 		json_array_append_new(list, json_sprintf("routing by the nf_tables chain %s",
 							 f->hooks.route));
@@ -108,7 +108,7 @@ static json_t *advice(const struct nic_judgement *j)
 	return list;
 }
 
-/* Returns the reasons as one text, or null if there are none. */
+/* Returns the reasons as one JSON string, or JSON null if there are none. */
 static json_t *why(const struct nic_judgement *j)
 {
 	char text[NIC_REASONS_MAX * sizeof(struct nic_reason)] = "";
@@ -147,7 +147,8 @@ static long long number(const json_t *object, const char *key)
 	return (long long)json_integer_value(json_object_get(object, key));
 }
 
-/* Prints for example "rx 256 of 1024", or nothing if the driver does not report @key. */
+/* Prints @before and for example "rx 256 of 1024", or nothing if the driver does not report @key.
+ * Returns what to print before the next value. */
 static const char *print_of(FILE *out, const char *before, const json_t *o, const char *key)
 {
 	char max_key[32];

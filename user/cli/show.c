@@ -303,7 +303,8 @@ static void check_pins(json_t *path)
 	json_object_set_new(path, "pinned", json_null());
 }
 
-/* Shows one interface; with @json, as one object on one line. Returns 0 or -errno. */
+/* Shows one interface; with @json, as one object on one line. Without @json, prints an empty line
+ * above each interface but the @first. Returns 0 or -errno. */
 static int show_one(const char *interface, bool json, bool first, struct fault *f)
 {
 	json_t *reply = NULL;
@@ -336,8 +337,8 @@ static int show_all(bool json)
 	for (int i = 0; i < n; i++) {
 		int err = show_one(names[i], json, first, &f);
 
-		/* If the daemon ended during the first request, the second request reports that no
-		 * daemon serves the interface. */
+		/* The daemon may have ended during the request. Ask again: the answer is then
+		 * -ENOENT, which is not an error here. */
 		if (err == -ECONNRESET || err == -EPIPE || err == -EPROTO)
 			err = show_one(names[i], json, first, &f);
 		if (!err)

@@ -160,7 +160,7 @@ int verbs_refuse(const char *word, int more)
 	in_capitals = find(word, strcasecmp);
 	if (in_capitals)
 		return refuse_word(word, in_capitals->name);
-	/* A mistyped verb has no digits, but most interface names have digits. */
+	/* A single word with a digit is taken for the name of an interface: no verb has a digit. */
 	meant = word[strcspn(word, "0123456789")] && !more
 			? NULL
 			: closest(word, verbs, sizeof(verbs[0]), VERBS);

@@ -22,7 +22,7 @@ int verbs_help(FILE *out);
 
 /* Checks the first argument @word, which is not a verb but may be the name of an interface.
  * Returns CLI_OK if @word may be an interface. Otherwise prints a suggestion and returns CLI_USAGE.
- * @more: true if the next argument is not an option. */
+ * @more: true if @word is followed by an argument that is not an option. */
 int verbs_refuse(const char *word, int more);
 
 /* Writes the completion for bash: `wgxdp --completion bash`, which `make install` runs. Returns

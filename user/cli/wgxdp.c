@@ -37,7 +37,7 @@ static bool fill_stdio(void)
 	return true;
 }
 
-/* `wgxdp -f wg0`, or `wgxdp wg0` as wg-quick runs it. */
+/* Handles a command line without a verb: `wgxdp -f wg0`, or `wgxdp wg0` as wg-quick runs it. */
 static int serve_interface(int argc, char **argv)
 {
 	const char *first = argv[1];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conf.c - reads a config file line by line. A line becomes a setting of the current block. When a
- * block ends, it is merged into the peer that has the block's public key. At the end of the file,
- * settle.c determines the peer of each prefix.
+ * block ends, it is merged into the peer that has the block's public key. Each allowed IP becomes a
+ * step. At the end of the file, settle.c derives from the steps which peer has each prefix.
  *
  *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
  *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed
@@ -27,8 +27,8 @@
 
 /* Names -------------------------------------------------------------------------------------- */
 
-/* Gives the name from a "# Name =" line to the peer of the current block. If the next line is
- * [Peer], this function is not called, and conf_begin_block() gives the name to the new peer. */
+/* Gives the name from a "# Name =" line to the peer of the current block. A [Peer] line does not
+ * call this function: there conf_begin_block() gives the name to the new peer. */
 static void give_name(struct conf_parser *p)
 {
 	if (p->section == CONF_PEER && p->name[0] && !p->block.name[0])
@@ -208,7 +208,7 @@ static int read_line(struct conf_parser *p, char *line)
 	} else if (*line) {
 		err = read_setting(p, line);
 	} else if (!comment && p->name_below) {
-		give_name(p); /* an empty line follows: the name is not the next peer's */
+		give_name(p); /* an empty line separates the name from the next [Peer] */
 	}
 	if (named) {
 		memcpy(p->name, name, sizeof(name));

@@ -54,8 +54,8 @@ struct conf_peer {
 	uint16_t keepalive_s;	  /* 0 = off */
 	char name[PEER_NAME_LEN]; /* text of the "# Name =" line; "" = no name */
 	char *host, *port;	  /* parts of Endpoint; port is decimal; NULL = none */
-	bool named;		  /* host is a name, or an address whose link does not exist yet */
-	unsigned endpoint_line;	  /* number of the Endpoint line */
+	bool named; /* host is a name, or an address such as fe80::1%eth0 before eth0 exists */
+	unsigned endpoint_line; /* number of the Endpoint line */
 	/* The remote side of Endpoint, filled in when the file is read. If named is true, the
 	 * family is AF_UNSPEC until the host is looked up. Without Endpoint the family stays
 	 * AF_UNSPEC. */
@@ -103,9 +103,9 @@ typedef void (*conf_report_fn)(void *ctx, enum conf_severity severity, const cha
 
 /* Parses like conf_parse(), but continues after an error. Calls @report for every error, for every
  * warning of conf_parse(), and also for: overlaps between peers, a missing PrivateKey, peers that
- * cannot be reached, this host among the peers, published keys, and an empty file. Reports at most
- * 100 errors and 100 warnings. Returns 0 with *@c filled in, or one of the errors with *@c
- * unchanged. */
+ * cannot be reached, this host among the peers, keys copied from documentation, and an empty file.
+ * Reports at most 100 errors and 100 warnings. Returns 0 with *@c filled in, or one of the errors
+ * with *@c unchanged. */
 int conf_check(struct conf *c, const char *text, size_t len, const char *path,
 	       conf_report_fn report, void *ctx);
 

@@ -24,7 +24,7 @@
 enum conf_change_kind {
 	CONF_CHANGE_ADD, /* adds the peer if it does not exist yet */
 	CONF_CHANGE_PSK,
-	CONF_CHANGE_ENDPOINT, /* if the new config has none: stops lookups, keeps the address */
+	CONF_CHANGE_ENDPOINT, /* no Endpoint in the new config: stops lookups, keeps the address */
 	CONF_CHANGE_NAME,
 	CONF_CHANGE_KEEPALIVE,
 	CONF_CHANGE_ALLOW,
@@ -36,12 +36,12 @@ enum conf_change_kind {
 
 struct conf_change {
 	enum conf_change_kind kind;
-	uint32_t peer;	 /* index in new->peers */
-	uint32_t prefix; /* index in peers[peer].allowed */
+	uint32_t peer;	 /* index in new->peers, or in old->peers for DISALLOW and REMOVE */
+	uint32_t prefix; /* index in the allowed array of this peer; ALLOW and DISALLOW only */
 };
 
 struct conf_diff {
-	bool private_key, listen_port, fwmark; /* set this value of the new config */
+	bool private_key, listen_port, fwmark; /* true = apply this value of the new config */
 	bool host;			       /* addresses, routes, MTU, DNS or hooks may differ */
 	bool exact;	  /* remove the peers that the new config does not have */
 	bool removes_all; /* the old config has peers, and the new one has none of them */

@@ -108,7 +108,7 @@ static void warn_overlap(struct conf_parser *p, const struct settle_step *net,
  * route, which is meant to contain everything. @sorted has the @n steps with kept = true. */
 static void find_overlaps(struct conf_parser *p, struct settle_step **sorted, size_t n)
 {
-	struct settle_step *nets[130]; /* each contains the next, so at most 129 are used */
+	struct settle_step *nets[130]; /* each contains the next: at most 129 lengths, 0 to 128 */
 	bool told[130];
 	size_t depth = 0;
 
@@ -143,7 +143,8 @@ static void warn_overlaps(struct conf_parser *p)
 
 /* The interface and its peers ------------------------------------------------------------------ */
 
-/* Returns true if a hook sets @what, for example by `wg set %i private-key ...`. */
+/* Returns true if a hook contains the word @what and so may set it, for example by `wg set %i
+ * private-key ...`. */
 static bool hook_sets(const struct conf *c, const char *what)
 {
 	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)

@@ -44,7 +44,7 @@ struct conf_parser {
 	bool has_key, has_psk, has_keepalive;
 	bool saw_key;	   /* the block has a PublicKey line, even if its key is invalid */
 	bool incremental;  /* the block has an allowed IP with '+' or '-' */
-	size_t block_step; /* index of the block's first step */
+	size_t block_step; /* index in steps of the block's first allowed IP */
 
 	struct settle_step *steps;
 	size_t step_count, step_size;
@@ -118,7 +118,7 @@ void conf_blank_strays(char *line);
  * other value. */
 const char *conf_misquoted(const char *value);
 
-/* Appends a step for settle(). conf_end_block() fills in the step's peer. */
+/* Appends an allowed IP of the current block to p->steps. conf_end_block() sets its peer. */
 int conf_add_step(struct conf_parser *p, const struct settle_step *step);
 
 /* Makes the line at @text the current one, to which messages refer. */

@@ -139,7 +139,8 @@ static bool is_invisible(uint32_t code)
 	return false;
 }
 
-/* If the character of @len bytes at @at is a stray, names the character and the remedy in @what. */
+/* Returns true if the character of @len bytes at @at is in strays[] or invisible. @what then names
+ * the character and the remedy. */
 static bool is_stray(const char *at, size_t len, char *what, size_t room)
 {
 	uint32_t code = code_point(at, len);

@@ -12,7 +12,7 @@
 #include "crypto/wipe.h"
 #include "util/closest.h"
 
-#define PART_MIN 4 /* a shorter word may be a part of several keys' names */
+#define PART_MIN 4 /* characters; a shorter part of a name does not tell which key is meant */
 #define STEPS_MAX (3 * ALLOWED_IPS_MAX)
 _Static_assert(STEPS_MAX == 3145728, "the limit in the message");
 
@@ -160,7 +160,7 @@ static const char *check_host(struct endpoint *e, const char *host, const char *
 		return NULL;
 	if (strchr(host, ':'))
 		return valuetext_is_address(host)
-			       ? NULL /* the link after '%' may not exist yet */
+			       ? NULL /* the interface after '%' may not exist yet */
 			       : "this is not an IPv6 address with a port; write [address]:port";
 	if (ends_in_number(host))
 		return "this is not an IPv4 address; each of its four numbers is at most 255";
@@ -336,7 +336,7 @@ const char *conf_closest_key(const char *name)
 	const size_t count = sizeof(keys) / sizeof(keys[0]);
 	const char *meant = closest(name, keys, sizeof(keys[0]), count);
 
-	/* Other programs shorten these names, for example to Keepalive or Port. */
+	/* Other programs use parts of these names, such as Keepalive or Port. */
 	for (size_t i = 0; i < count && !meant && strlen(name) >= PART_MIN; i++)
 		if (strcasestr(keys[i].name, name))
 			meant = keys[i].name;

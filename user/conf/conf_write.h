@@ -20,7 +20,7 @@
 
 /* Replaces the private key, port, mark and peers of @c with those in @reply, the daemon's reply of
  * @len bytes to get=1. A peer that is also in @c keeps its name. Lines with other keys are ignored.
- * Returns 0. Or returns -EINVAL (not a valid reply, or a reply with an errno), -E2BIG or -ENOMEM,
+ * Returns 0. Or returns -EINVAL (the reply is invalid or its errno is not 0), -E2BIG or -ENOMEM,
  * with @f filled in and @c unchanged. */
 int conf_set_running(struct conf *c, const char *reply, size_t len, struct fault *f);
 
@@ -30,7 +30,7 @@ int conf_set_running(struct conf *c, const char *reply, size_t len, struct fault
  * when out of memory. */
 void conf_format(const struct conf *c, struct buffer *out);
 
-/* Atomically replaces the file @path, or the target if @path is a link, with the text of
+/* Atomically replaces the file @path, or the target if @path is a symbolic link, with the text of
  * conf_format(). The new file has mode 0600 and is on disk when this function returns. Returns 0.
  * Or returns -ENOMEM or the -errno of the file system, with @f filled in and the old file
  * unchanged. */

@@ -2,7 +2,8 @@
 /*
  * ctlserver.h - the daemon's side of wgxdp/control.h: JSON lines in, calls of struct ctlserver_ops
  * out. Each connection has one request at a time: while a client waits for the answer to reload,
- * detach or confirm, no further request of this client is read. Control thread.
+ * detach or confirm, no further request of this client is read. Only the control thread
+ * may call these functions.
  */
 #ifndef WGXDP_CTLSERVER_H
 #define WGXDP_CTLSERVER_H
@@ -15,8 +16,8 @@
 /* The progress of the reply to `show`. */
 struct ctlserver_show {
 	struct device_place peer; /* the last peer in the reply so far */
-	uint64_t last_serial;	  /* peers with a greater serial are omitted */
-	char *tail;		  /* text after the peers; from malloc() */
+	uint64_t last_serial; /* peers with a greater serial are newer than the reply; omitted */
+	char *tail;	      /* text after the peers; from malloc() */
 };
 
 struct ctlserver_ops {
@@ -36,8 +37,9 @@ struct ctlserver_ops {
 	 * Returns the number of the reload, or 0 with @f filled in if there is no file. When the
 	 * reload has ended, ctlserver_reloaded() answers the client. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
-	/* Confirms the tunnel, so that it stays; or, if @wait, makes the client wait for
-	 * ctlserver_decided(). Returns NULL, or a sentence that says why this is not possible. */
+	/* Confirms the tunnel, so that it stays. If @wait, does not confirm, but only checks that
+	 * the decision is still open; ctlserver_decided() answers the client later. Returns NULL,
+	 * or a sentence that says that there is nothing to confirm. */
 	const char *(*confirm)(void *ctx, bool wait);
 	/* Ends the daemon; ctlserver_detached() answers the client. Returns NULL, or a sentence
 	 * that says why this is not possible. */

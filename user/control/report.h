@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * report.h - makes the replies of the control socket (wgxdp/control.h) for `wgxdp show` and `wgxdp
- * logs`, and turns debugging on and off. Control thread.
+ * logs`, and turns debugging on and off. Runs in the control thread.
  */
 #ifndef WGXDP_REPORT_H
 #define WGXDP_REPORT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a client is served:
+ * How a client is served through its buffers `in` and `out`:
  *
  *   readable ─▶ in ─▶ lines ─▶ protocol ─▶ out ─▶ writable
  *       │                          ▲         ▲
@@ -59,7 +59,7 @@ struct server {
 	int fd; /* the listening socket */
 	struct server_client *clients;
 	unsigned client_count;
-	struct loop_timer work_timer;  /* armed if work for a client must go on without an event */
+	struct loop_timer work_timer;  /* armed if a client has work that no event will start */
 	struct loop_timer pause_timer; /* armed while the server accepts no connection */
 	bool stopped;		       /* no line is handled any more */
 };
@@ -168,7 +168,7 @@ static bool line_waits(const struct server_client *c)
 	return may_read(c) && has_line(c);
 }
 
-/* Gives whole lines to the protocol until the time is over or too many answers wait to be sent.
+/* Gives whole lines to the protocol until @until_ns or until too many answers wait to be sent.
  * Returns 0, or -errno if the client must be closed. */
 static int read_lines(struct server_client *c, uint64_t until_ns)
 {
@@ -237,7 +237,7 @@ static void serve(struct server_client *c, bool readable, uint64_t until_ns)
 		loop_timer_arm(&c->server->work_timer, 0);
 }
 
-/* Appends pieces of the answer until c->out is full or the time is over. */
+/* Appends pieces of the answer until c->out is full or until @until_ns, and sends them. */
 static void continue_answer(struct server_client *c, uint64_t until_ns)
 {
 	const struct server_config *config = &c->server->config;

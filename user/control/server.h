@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server.h - a Unix stream socket with a line-based protocol, served by the loop. Control thread.
+ * server.h - a Unix stream socket with a line-based protocol, served by the event loop of
+ * the control thread.
  *
  *   connect ─▶ open ─▶ line, line, ... ─▶ replies are sent as the client reads them ─▶ close
  *
  * No client can block the thread: sockets are non-blocking, the length of a line is limited, and
  * while a client does not read its answers, no further line of this client is read. A long answer
- * is made in pieces as the client reads them. In a turn of the loop, the server spends at most
- * twice PASS_TURN_NS on each client.
+ * is made in pieces as the client reads them. In one iteration of the loop, the
+ * server spends at most twice PASS_TURN_NS on each client.
  *
  * The answers of a client are in the order of its lines, because a line is handled only after the
  * answer to the previous line is complete. The protocol may defer the answer to a line and complete
@@ -59,7 +60,7 @@ struct server_config {
 	struct loop *loop;
 	const char *path;      /* absolute path; at most 107 bytes */
 	mode_t directory_mode; /* mode of the file's directory, which is created if it is missing */
-	int inherited_fd;      /* a listening socket bound to @path, or -1 */
+	int inherited_fd;      /* an inherited socket that is bound to @path; -1 = create one */
 	const struct server_protocol *protocol;
 	void *ctx; /* argument of deleted() and of the functions in @protocol */
 	/* Called once, from the loop, when the socket file was deleted or replaced. May be NULL. */

@@ -144,7 +144,8 @@ int socket_file_bind(struct socket_file *s, mode_t directory_mode, int *fd, stru
 	return err;
 }
 
-/* Returns true if the socket @fd is bound to the file, perhaps by another path (/run, /var/run). */
+/* Returns true if the socket @fd is bound to the file. The paths may differ, for example /run and
+ * /var/run. */
 static bool is_bound_to(const struct socket_file *s, int fd)
 {
 	struct sockaddr_un address = { 0 };

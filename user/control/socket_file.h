@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * socket_file.h - the file of a listening Unix socket: creates it in a directory that no other user
- * can change, notices its deletion, and unlinks it at the end. Control thread.
+ * can change, notices its deletion, and unlinks it at the end. Runs in the control thread.
  */
 #ifndef WGXDP_SOCKET_FILE_H
 #define WGXDP_SOCKET_FILE_H

@@ -95,8 +95,8 @@ static bool clear_some(struct uapi_session *s)
 	return false;
 }
 
-/* Called at the end of a peer's section: at the next peer, a blank line, or the end of the
- * connection. */
+/* Ends a peer's section: at the next peer, a blank line, or the end of the connection. After
+ * replace_allowed_ips=true, removes the old allowed IPs that were not given again. */
 static void end_peer(struct uapi_session *s)
 {
 	struct peer *peer = s->replaces ? device_find(s->uapi->device, s->peer_key) : NULL;
@@ -124,7 +124,7 @@ static int public_key(struct uapi_session *s, const char *value)
 	err = device_peer_add(s->uapi->device, key, &peer);
 	s->fresh = !err;
 	s->skip = err;
-	return err == -EADDRINUSE ? 0 : err; /* our own key: the section has no effect */
+	return err == -EADDRINUSE ? 0 : err; /* -EADDRINUSE: our own key; skip the section */
 }
 
 /* Peer --------------------------------------------------------------------------------------- */

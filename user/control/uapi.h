@@ -9,7 +9,7 @@
  *
  * After an error, the rest of the operation is read and has no effect. With
  * replace_allowed_ips=true, the old allowed IPs are removed at the end of the peer's section, so
- * that a prefix that is given again is never absent. Control thread.
+ * that a prefix that is given again is never absent. Runs in the control thread.
  */
 #ifndef WGXDP_UAPI_H
 #define WGXDP_UAPI_H
@@ -25,7 +25,7 @@
 struct uapi_ops {
 	int (*set_listen_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);
-	uint16_t (*listen_port)(void *ctx); /* bound port, or port to bind; 0 = not chosen */
+	uint16_t (*listen_port)(void *ctx); /* the port in use or to be used; 0 = none chosen yet */
 	uint32_t (*fwmark)(void *ctx);
 	uint64_t (*now_ns)(void *ctx); /* CLOCK_BOOTTIME, for calls of device.h */
 	/* The client has set an endpoint to an address, so the endpoint no longer follows a

@@ -53,7 +53,7 @@ struct aead_backend {
 	/* Returns true if this CPU can run the backend. Any thread. */
 	bool (*usable)(void);
 	/* Returns true if, on this CPU, the backend slows all other code on the core so much that
-	 * the program as a whole is faster with another backend. NULL: false on every CPU. Any
+	 * the program as a whole is faster with another backend. NULL if no CPU is slowed. Any
 	 * thread. */
 	bool (*slows_core)(void);
 	void (*seal_batch)(struct aead_job *jobs, size_t n);

@@ -9,7 +9,7 @@
 #include "crypto/aead_ifma.h"
 
 /* Measured on an Ice Lake server: with this backend all code on the core takes 10 % more time, and
- * TCP through the tunnel is slower than with avx512. docs/aead.md */
+ * TCP through the tunnel is slower than with avx512. See docs/aead.md. */
 static bool slows_core(void)
 {
 	return __builtin_cpu_is("icelake-server");

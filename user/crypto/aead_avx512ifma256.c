@@ -3,8 +3,8 @@
  * aead_avx512ifma256.c - the AEAD with ChaCha20 in 512-bit registers, and with a Poly1305 that
  * multiplies 52 bits at a time (IFMA) in 256-bit registers.
  *
- * On Ice Lake servers IFMA in 512-bit registers lowers the clock of the core; in 256-bit registers
- * it does not. docs/aead.md
+ * On Ice Lake servers IFMA in 512-bit registers lowers the clock of the core, and IFMA in 256-bit
+ * registers does not. See docs/aead.md.
  */
 #if defined(__x86_64__)
 

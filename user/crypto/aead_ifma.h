@@ -47,8 +47,8 @@
 #pragma GCC pop_options
 #endif
 
-/* Names the same features as the target above. gcc 12 emits AVX512DQ instructions for both
- * backends, even if the target does not name that feature. */
+/* Checks every feature that the target above names. AVX512DQ must be among them, because gcc 12
+ * emits its instructions for both backends even without it in the target. */
 static bool usable(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&

@@ -60,7 +60,7 @@ struct rows {
 };
 
 struct poly {
-	struct poly_scalar one; /* if lanes_used is false, only this member was written */
+	struct poly_scalar one;		      /* if lanes_used is false, the only member to wipe */
 	struct factor power[STEP_BLOCKS + 1]; /* r^1 to r^4, then r^n */
 	bool lanes_used;
 };
@@ -146,8 +146,8 @@ static INLINE size_t blocks_of(const struct mac *mac)
 	return (mac->len + POLY_BLOCK_LEN - 1) / POLY_BLOCK_LEN + 1;
 }
 
-/* Returns which of the 64 bytes of a packet that begin with block number @block exist, one bit per
- * byte. */
+/* Looks at the 64 bytes that begin at block @block of a packet. Returns one bit per byte: 1 if the
+ * byte exists, 0 if it is before or after the data of the packet. */
 static INLINE uint64_t existing_bytes(const struct mac *mac, int64_t block)
 {
 	int64_t at = block * POLY_BLOCK_LEN, end = (int64_t)mac->len - at;
@@ -268,7 +268,8 @@ static INLINE void load_poly_keys(struct poly *poly, const struct rows *rows, p6
 }
 
 /* Computes the tags of @n packets, at most POLY_LANES. This function, mac_dealt() and mac_one() are
- * not inlined, because wipe_traces() wipes only the stack below seal_batch() and open_batch(). */
+ * not inlined: their stack frames must be below those of seal_batch() and open_batch(), where
+ * wipe_traces() wipes the stack. */
 static __attribute__((noinline)) void mac_parallel(struct poly *poly, const struct mac *const mac[],
 						   size_t n)
 {
@@ -303,7 +304,7 @@ static __attribute__((noinline)) void mac_parallel(struct poly *poly, const stru
 	finish(&h, s_low, s_high, tag, n);
 }
 
-/* Sets each lane l of @f to @x if bit @bit of l is 0, and to 1 otherwise. */
+/* Sets lane l of @f to lane l of @x if l & @bit is 0, else to the number 1. */
 static INLINE void select_lanes(struct factor *f, const struct number *x, int bit)
 {
 	p64 is_set;
@@ -315,8 +316,9 @@ static INLINE void select_lanes(struct factor *f, const struct number *x, int bi
 	set_x20(f);
 }
 
-/* Computes r^n, and r^(n - 4 - 4 l) in each lane l. The exponent is a sum of some of 4, 8, ...: its
- * term 4 b is there if bit b of l is 0. So the power is a product of some of r^4, r^8, ... */
+/* Computes r^n, and r^(n - 4 - 4 l) in each lane l. The exponent n - 4 - 4 l is the sum of 4 b over
+ * all b = 1, 2, 4, ... below POLY_LANES for which l & b is 0. So the power is the product of these
+ * r^(4 b). */
 static INLINE void compute_lane_powers(struct poly *poly, struct number *lane_power)
 {
 	struct factor *square = &poly->power[STEP_BLOCKS], select;
