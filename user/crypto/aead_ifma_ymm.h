@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_ifma_ymm.h - the operations of aead_ifma_poly.h in 256-bit registers, which hold the numbers
- * of four packets. Only the backend avx512ifma256 includes this file.
+ * aead_ifma_ymm.h - the operations that aead_ifma_poly.h needs, in 256-bit registers. A register
+ * holds the same word or limb of four packets. Only the backend avx512ifma256 includes this file.
  */
 #ifndef WGXDP_AEAD_IFMA_YMM_H
 #define WGXDP_AEAD_IFMA_YMM_H
@@ -39,7 +39,7 @@ static INLINE void transpose64(p64 word[4], const __m256i row[4])
 	}
 }
 
-/* Loads 64 bytes for each lane: @word[w] gets word w of the bytes at each address in @at. */
+/* Loads 64 bytes at @offset from each address in @at: @word[w] gets word w of each lane. */
 static INLINE void load_words(p64 word[8], const uint8_t *const at[POLY_LANES], size_t offset)
 {
 	for (int half = 0; half < 2; half++) {
@@ -51,7 +51,8 @@ static INLINE void load_words(p64 word[8], const uint8_t *const at[POLY_LANES], 
 	}
 }
 
-/* The same, but bit i of @mask[l] says whether byte i of lane l is read, or taken as zero. */
+/* Like load_words() with offset 0, but reads byte i of lane l only if bit i of @mask[l] is set. A
+ * byte that is not read becomes zero. */
 static INLINE void load_masked_words(p64 word[8], const uint8_t *const at[POLY_LANES],
 				     const uint64_t mask[POLY_LANES])
 {
@@ -66,7 +67,7 @@ static INLINE void load_masked_words(p64 word[8], const uint8_t *const at[POLY_L
 	}
 }
 
-/* Loads 32 bytes for each lane: @word[w] gets word w of the bytes at each address in @at. */
+/* Loads 32 bytes from each address in @at: @word[w] gets word w of each lane. */
 static INLINE void load_key_words(p64 word[4], const uint8_t *const at[POLY_LANES])
 {
 	__m256i row[4];

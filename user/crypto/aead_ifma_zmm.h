@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_ifma_zmm.h - the operations of aead_ifma_poly.h in 512-bit registers, which hold the numbers
- * of eight packets. Only the backend avx512ifma includes this file.
+ * aead_ifma_zmm.h - the operations that aead_ifma_poly.h needs, in 512-bit registers. A register
+ * holds the same word or limb of eight packets. Only the backend avx512ifma includes this file.
  */
 #ifndef WGXDP_AEAD_IFMA_ZMM_H
 #define WGXDP_AEAD_IFMA_ZMM_H
@@ -48,7 +48,7 @@ static INLINE void transpose64(p64 word[8], const __m512i row[8])
 	}
 }
 
-/* Loads 64 bytes for each lane: @word[w] gets word w of the bytes at each address in @at. */
+/* Loads 64 bytes at @offset from each address in @at: @word[w] gets word w of each lane. */
 static INLINE void load_words(p64 word[8], const uint8_t *const at[POLY_LANES], size_t offset)
 {
 	__m512i row[8];
@@ -58,7 +58,8 @@ static INLINE void load_words(p64 word[8], const uint8_t *const at[POLY_LANES], 
 	transpose64(word, row);
 }
 
-/* The same, but bit i of @mask[l] says whether byte i of lane l is read, or taken as zero. */
+/* Like load_words() with offset 0, but reads byte i of lane l only if bit i of @mask[l] is set. A
+ * byte that is not read becomes zero. */
 static INLINE void load_masked_words(p64 word[8], const uint8_t *const at[POLY_LANES],
 				     const uint64_t mask[POLY_LANES])
 {
@@ -69,7 +70,7 @@ static INLINE void load_masked_words(p64 word[8], const uint8_t *const at[POLY_L
 	transpose64(word, row);
 }
 
-/* Loads 32 bytes for each lane: @word[w] gets word w of the bytes at each address in @at. */
+/* Loads 32 bytes from each address in @at: @word[w] gets word w of each lane. */
 static INLINE void load_key_words(p64 word[4], const uint8_t *const at[POLY_LANES])
 {
 	__m512i row[8];

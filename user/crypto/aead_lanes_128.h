@@ -9,8 +9,8 @@
 
 #include "crypto/aead_lanes_blocks.h"
 
-/* How many groups of ChaCha20 blocks are computed together. One group fills the registers; with
- * two, a block would cost 20 % more instructions on arm64. */
+/* How many groups of LANES ChaCha20 blocks are computed together. One group fills the registers.
+ * With two groups, a block would cost 20 % more instructions on arm64. */
 #define INTERLEAVED 1
 
 /* Loads the keys of all lanes: @x[i] gets word i of each key. */

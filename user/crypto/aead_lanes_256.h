@@ -9,7 +9,7 @@
 
 #include "crypto/aead_lanes_blocks.h"
 
-#define INTERLEAVED GROUPS /* how many groups of ChaCha20 blocks are computed together */
+#define INTERLEAVED GROUPS /* how many groups of LANES blocks are computed together */
 
 static INLINE v32 rotl12(v32 x)
 {
@@ -74,8 +74,9 @@ static INLINE void write_rows(const struct blocks *b, int first_slot, const v32 
 	}
 }
 
-/* Loads two blocks of 16 bytes from each address in @at, in halves: the first blocks into low[0]
- * and high[0], the second ones into low[1] and high[1]. */
+/* Loads two 16-byte blocks at @offset from each address in @at, and splits each block into 64-bit
+ * halves. low[0] and high[0] get the halves of the first blocks, low[1] and high[1] those of the
+ * second blocks. */
 static INLINE void load2(v64 low[2], v64 high[2], const uint8_t *const at[LANES / 2], size_t offset)
 {
 	__m256i low1[LANES / 8], high1[LANES / 8], low2[LANES / 8], high2[LANES / 8];
@@ -100,7 +101,8 @@ static INLINE void load2(v64 low[2], v64 high[2], const uint8_t *const at[LANES 
 	high[1] = (v64)join(high2);
 }
 
-/* Loads one block from each address in @at. */
+/* Loads one 16-byte block at @offset from each address in @at: the low 64 bits into @low, the high
+ * 64 bits into @high. */
 static INLINE void load1(v64 *low, v64 *high, const uint8_t *const at[LANES / 2], size_t offset)
 {
 	__m256i lows[LANES / 8], highs[LANES / 8];

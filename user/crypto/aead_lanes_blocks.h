@@ -9,8 +9,8 @@
 #define BLOCK_LEN 64
 #define GROUPS 2
 #define SLOTS (GROUPS * LANES)
-#define SLOTS_ROOM (SLOTS + LANES) /* set_slots() writes LANES slots even if fewer are left */
-#define ROWS (LANES / 4)	   /* blocks per register, which holds one row of each block */
+#define SLOTS_ROOM (SLOTS + LANES) /* set_slots() may write up to LANES slots beyond SLOTS */
+#define ROWS (LANES / 4)	   /* blocks per register, if it holds one row of each block */
 #define ROW_GROUPS 3
 
 /* The blocks to compute, one per slot. Words 4-11 of the state are the key, word 12 is the number

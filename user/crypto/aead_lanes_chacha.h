@@ -41,7 +41,8 @@ static INLINE void store64(void *to, v64 first, v64 second)
 	memcpy((uint8_t *)to + sizeof(first), &second, sizeof(second));
 }
 
-/* Sets LANES slots, from @slot on, to consecutive blocks of one packet. */
+/* Sets LANES slots, from @slot on, to consecutive blocks of one packet. The first block is block
+ * @number of the packet's key stream, and is XORed with the data at @src. */
 static INLINE void set_slots(struct blocks *b, size_t slot, const struct aead_job *job,
 			     uint32_t number, const uint8_t *src, uint8_t *dst)
 {
@@ -58,7 +59,7 @@ static INLINE void set_slots(struct blocks *b, size_t slot, const struct aead_jo
 	store64(b->dst + slot, first + (uintptr_t)dst, second + (uintptr_t)dst);
 }
 
-/* RFC 8439 2.1, in all lanes. */
+/* The quarter round of RFC 8439 2.1, in all lanes. */
 static INLINE void quarter_round(v32 *a, v32 *b, v32 *c, v32 *d)
 {
 	*a += *b;
@@ -168,7 +169,8 @@ static __attribute__((noinline)) void compute_lanes2(const struct blocks *b)
 		compute_lanes(b, LANES, INTERLEAVED);
 }
 
-/* Returns how many slots keystream() computes if @used of them hold a block. */
+/* Returns how many slots keystream() computes if the first @used slots hold a block. The result may
+ * be larger than @used, because keystream() always fills whole registers. */
 static size_t slots_for(size_t used)
 {
 	if (used <= ROW_GROUPS * ROWS || (used > LANES && used <= LANES + 2 * ROWS))

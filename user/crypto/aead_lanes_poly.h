@@ -315,8 +315,9 @@ static void run_lanes(struct poly *poly, const struct mac *macs, size_t n)
 	}
 }
 
-/* Computes the factors, which are powers of poly->one.r: two factors that all lanes share in every
- * turn except the last, and two factors for each lane in the last turn. */
+/* Computes the factors for deal(), which are powers of poly->one.r. In each turn of TURN blocks
+ * except the last, all lanes multiply by the same two factors. In the last turn, each lane has two
+ * factors of its own. */
 static void set_powers(struct poly *poly)
 {
 	poly_scalar_powers(poly->powers, TURN, &poly->one);
@@ -334,8 +335,8 @@ static void set_powers(struct poly *poly)
 	set_x5(&poly->last_r2);
 }
 
-/* Processes the first @turns * TURN blocks of a packet, which begin at @data, and sets poly->one.h
- * to the result. @turns is at least 1. */
+/* Deals the first @turns * TURN blocks of a packet, which begin at @data, to all lanes, and sets
+ * poly->one.h to the result. @turns is at least 1. */
 static void deal(struct poly *poly, const uint8_t *data, size_t turns)
 {
 	const uint8_t *at[POLY_LANES];
@@ -371,7 +372,8 @@ static void mac_one(struct poly *poly, const struct mac *mac)
 	poly_scalar_complete(&poly->one, mac, dealt);
 }
 
-/* Computes the tags of @n packets: in lanes, or one by one if the packets are too few. */
+/* Computes the tags of @n packets: one packet per lane, or one by one if half of the lanes would be
+ * idle. */
 static void mac_many(struct poly *poly, const struct mac *macs, size_t n)
 {
 	size_t next = 0;

@@ -47,8 +47,8 @@ static bool usable(void)
 	return true;
 }
 
-/* Copies the pieces of the plaintext to dst if the plaintext is not contiguous. Returns the address
- * of the plaintext. */
+/* If the plaintext has a head or padding besides its data at src, copies all pieces to dst. Returns
+ * the address of the contiguous plaintext. */
 static const uint8_t *join_pieces(const struct aead_job *j)
 {
 	size_t data_len = j->len - j->head_len - j->pad_len;

@@ -5,8 +5,8 @@
  *
  * This file holds the operations that differ between register widths. The algorithms are in
  * aead_lanes_*.h, which the backends for x86-64 also compile, for their own widths. docs/aead.md
- * draws the lanes. The backend is for little-endian systems, which all Linux distributions for
- * arm64 are.
+ * draws the lanes. The backend is compiled only for little-endian arm64, because all Linux
+ * distributions for arm64 are little-endian.
  */
 #if defined(__aarch64__) && defined(__AARCH64EL__)
 
@@ -125,7 +125,8 @@ static INLINE void write_words(uint8_t *dst, const uint8_t *src, v32 stream)
 
 #include "crypto/aead_lanes_128.h"
 
-/* Loads one block of 16 bytes from each address in @at, in halves. */
+/* Loads one 16-byte block at @offset from each address in @at: the low 64 bits into @low, the high
+ * 64 bits into @high. */
 static INLINE void load1(v64 *low, v64 *high, const uint8_t *const at[LANES / 2], size_t offset)
 {
 	uint64x2_t a = (uint64x2_t)vld1q_u8(at[0] + offset);
@@ -135,8 +136,8 @@ static INLINE void load1(v64 *low, v64 *high, const uint8_t *const at[LANES / 2]
 	*high = (v64)vtrn2q_u64(a, b);
 }
 
-/* Loads two blocks from each address in @at: the first blocks into low[0] and high[0], the second
- * ones into low[1] and high[1]. */
+/* Loads two 16-byte blocks at @offset from each address in @at: the first blocks into low[0] and
+ * high[0], the second blocks into low[1] and high[1]. */
 static INLINE void load2(v64 low[2], v64 high[2], const uint8_t *const at[LANES / 2], size_t offset)
 {
 	load1(&low[0], &high[0], at, offset);

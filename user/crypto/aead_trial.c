@@ -8,8 +8,8 @@
  * The backends take turns:   A A A A A A A A  B B B B B B B B  A A A A A A A A  B B B ...
  *
  * The shortest run of each backend counts, because an interrupt or another process can only make a
- * run longer. The CPU may be slow for some time, for example before it has powered up the upper
- * halves of wide registers. Such a time covers one turn of a backend, but hardly all its turns.
+ * run longer. The CPU may be slow for a while, for example before it has powered up the upper
+ * halves of wide registers. This slows one turn of a backend, but hardly all of its turns.
  */
 #include "crypto/aead_trial.h"
 

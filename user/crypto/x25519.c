@@ -20,7 +20,8 @@ void x25519_public(uint8_t public[static X25519_LEN], const uint8_t secret[stati
 bool x25519(uint8_t shared[static X25519_LEN], const uint8_t secret[static X25519_LEN],
 	    const uint8_t public[static X25519_LEN])
 {
-	/* libsodium refuses points of low order. For some of them it does not write @shared. */
+	/* libsodium refuses points of low order, and does not write @shared for some of these
+	 * points. */
 	bool ok = crypto_scalarmult_curve25519(shared, secret, public) == 0;
 
 	if (!ok)
