@@ -80,7 +80,7 @@ static int add_peer(struct device *d, const struct conf_peer *c)
 	return err == -EEXIST || err == -EADDRINUSE ? 0 : err;
 }
 
-/* Makes one change of a peer that exists in the device. */
+/* Applies @change to the peer @p of the device. @c is the section of this peer in the config. */
 static int change_peer(struct device *d, struct endpoint_names *names, struct peer *p,
 		       const struct conf_peer *c, const struct conf_change *change, uint64_t now_ns)
 {

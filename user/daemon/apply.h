@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* apply.h - applies a config file to the device, through the same functions as the configuration
- * socket. */
+/* apply.h - applies a config file to the device, through the functions of wg/device.h that handle
+ * requests of wg(8), too. */
 #ifndef WGXDP_APPLY_H
 #define WGXDP_APPLY_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config_follow.h - connects reload.h with the data plane, the host, the record of the hooks, and
- * the sources of reload requests. Control thread.
+ * config_follow.h - connects reload.h with the data plane, the host, the record of the hooks
+ * (hook_record.h), and the sources of reload requests. Control thread.
  */
 #ifndef WGXDP_CONFIG_FOLLOW_H
 #define WGXDP_CONFIG_FOLLOW_H
@@ -21,7 +21,7 @@ struct config_follow {
 	struct host *host; /* NULL = another program, such as wg-quick(8), sets up the host */
 	struct sockets *sockets;
 	bool has_hooks; /* the last applied config has PreDown or PostDown */
-	int hooks_err;	/* result of recording the hooks while a reload sets up the host */
+	int hooks_err;	/* 0, or the -errno of recording the hooks in the last reload */
 	struct fault hooks_fault;
 	struct ending *ending;
 	struct reload reload;
@@ -41,8 +41,8 @@ void config_follow_stop(struct config_follow *c); /* does nothing if it was neve
  * limit for `wgxdp confirm`. The context is a struct config_follow. */
 extern const struct ending_ops config_follow_ending_ops;
 
-/* Removes the record of the hooks, or logs that the hooks have not run. Call this before the daemon
- * releases the name of the interface. */
+/* Removes the record of the hooks. If there are hooks that have not run, keeps the record instead,
+ * and logs this. Call this before the daemon releases the name of the interface. */
 void config_follow_end_record(const struct config_follow *c, const struct ending *ending);
 
 #endif

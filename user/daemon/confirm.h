@@ -22,9 +22,10 @@
 enum confirm_state { CONFIRM_OFF, CONFIRM_PENDING, CONFIRM_EXPIRED };
 
 struct confirm_ops {
-	/* The tunnel was confirmed (@stays) or the time has expired. */
+	/* The tunnel was confirmed (@stays is true), or the time limit has expired. */
 	void (*decided)(void *ctx, bool stays);
-	/* No process has detached the tunnel after its time expired, so the daemon must end. */
+	/* The time limit has expired, and no process detached the tunnel within CONFIRM_GRACE_NS.
+	 * The daemon must end. */
 	void (*end)(void *ctx);
 };
 
@@ -32,7 +33,7 @@ struct confirm {
 	const struct confirm_ops *ops;
 	void *ctx;
 	enum confirm_state state;
-	uint64_t deadline_ns; /* end of the current state */
+	uint64_t deadline_ns; /* when PENDING or EXPIRED ends, in loop_now_ns() time */
 	struct loop_timer timer;
 };
 

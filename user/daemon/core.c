@@ -10,7 +10,7 @@
 #include "util/log.h"
 #include "util/secure.h"
 
-/* How soon the daemon tries again to free retired objects. */
+/* How soon the daemon tries again to free retired objects (path/qsbr.h). */
 #define COLLECT_NS (10 * NS_PER_MS)
 
 static void on_protocol_timer(void *ctx, uint64_t now_ns)
@@ -36,7 +36,7 @@ void core_before_wait(struct core *c)
 }
 
 /* Wipes all keys after a suspend, or after this virtual machine was restored or cloned, because no
- * key that was in memory may be used again. The workers stopped sealing when they noticed this
+ * key that was in memory may be used again. The workers seal nothing until the keys are wiped
  * (path/suspend.h). */
 static void wipe_if_stale(void *ctx)
 {

@@ -23,8 +23,8 @@ struct core {
 	struct qsbr *qsbr;
 	struct suspend suspend;
 	struct vmgenid *vmgenid;	  /* NULL = a restore or clone is not noticed */
-	struct loop_timer protocol_timer; /* the device's next deadline */
-	struct loop_timer collect_timer;  /* armed while retired objects wait for a worker */
+	struct loop_timer protocol_timer; /* fires at the device's next deadline */
+	struct loop_timer collect_timer;  /* armed while workers may use retired objects */
 };
 
 /* Selects the AEAD backend, locks memory and makes an empty device. The device calls device_ops_all
@@ -39,7 +39,7 @@ void core_watch(struct core *c);
 /* Arms the timers. Call this before each wait of the loop. */
 void core_before_wait(struct core *c);
 
-/* Removes all peers. Their objects are retired, but not freed yet. */
+/* Removes all peers. Their objects are retired (path/qsbr.h), but not freed yet. */
 void core_stop(struct core *c);
 /* Frees the retired objects. All workers must have been freed. core_stop() and core_done() may be
  * called even if core_init() failed or was never called. */

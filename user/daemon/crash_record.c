@@ -119,8 +119,9 @@ int crash_record_begin(struct crash_record *r, int lock_fd)
 	return begin_file(lock_fd);
 }
 
-/* Rewrites the record. If the process is killed during the rewrite, some neighbours are missing in
- * the record and stay managed, which costs the host an occasional ARP request. */
+/* Rewrites the record without the lines that cancel each other. If the process is killed during the
+ * rewrite, some neighbours are missing in the record and stay managed, which costs the host an
+ * occasional ARP request. */
 static int rewrite(struct crash_record *r)
 {
 	FILE *record = open_record(r->lock_fd);

@@ -41,7 +41,7 @@ void daemon_link_down(void *ctx)
 		return;
 	mapsync_listen(&d->mapsync, 0);
 	/* Stop the workers before the sessions end. Otherwise the workers would read more packets,
-	 * and stage them for the next session. */
+	 * and queue them for the next session. */
 	dataplane_stop(&d->dataplane);
 	device_set_up(&d->core.device, false, loop_now_ns());
 	dataplane_down(&d->dataplane);
@@ -145,9 +145,9 @@ static void warn(void *ctx, const char *sentence)
 	ending_warn(&d->ending, sentence);
 }
 
-/* Sends a sentence that was logged as information to the command that waits. In the foreground both
- * the log and the command write to standard error, so the log is enough if its level is INFO or
- * higher. */
+/* Sends @sentence, which was logged at level INFO, to the waiting command. In the foreground, does
+ * so only if the log does not show INFO, because the log and the command both write to standard
+ * error. */
 static void say(void *ctx, const char *sentence)
 {
 	const struct daemon *d = ctx;

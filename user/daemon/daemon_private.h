@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * daemon_private.h - shared by daemon.c (composes the modules, runs them, takes them down) and
- * daemon_events.c (handles the events that they report).
+ * daemon_events.c (handles the events that the modules report).
  */
 #ifndef WGXDP_DAEMON_PRIVATE_H
 #define WGXDP_DAEMON_PRIVATE_H

@@ -141,8 +141,8 @@ static void flush(void *ctx, struct peer *peer)
 	const struct device_ops_env *env = ctx;
 	const struct session *s = atomic_load_explicit(&peer->current, memory_order_relaxed);
 
-	/* Resolve the peer again, because the handshake may have made the kernel learn the
-	 * neighbour's MAC. */
+	/* Resolve the peer's next hop again, because the kernel may have learned the MAC address of
+	 * the next hop when the handshake was sent. */
 	nexthops_peer(env->nexthops, peer);
 	if (s && env->dataplane->up)
 		workers_flush(&env->dataplane->workers, peer->slot, s->local_index);

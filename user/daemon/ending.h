@@ -26,7 +26,7 @@ struct ending {
 	int lease_fd;  /* -1 = no command holds a lease, or the command has committed */
 	int signal_fd; /* -1 = not open */
 	bool foreground;
-	const struct ending_ops *ops; /* may be NULL */
+	const struct ending_ops *ops; /* NULL = there is no config file */
 	void *ctx;
 	bool stopping;
 	bool committed; /* the attach that started the daemon has succeeded */
@@ -34,9 +34,9 @@ struct ending {
 	int exit_code;
 };
 
-/* Blocks the signals, so that a signal that arrives during the start stays pending until
- * ending_watch(). ending_done() closes @lease_fd unless it is -1. If @ops is NULL, SIGHUP ends a
- * daemon in the foreground and is ignored in the background. */
+/* Blocks the signals that this module handles, so that a signal that arrives during the start stays
+ * pending until ending_watch(). ending_done() closes @lease_fd unless it is -1. If @ops is NULL,
+ * SIGHUP ends a daemon in the foreground and is ignored in the background. */
 void ending_init(struct ending *e, bool foreground, int lease_fd, const struct ending_ops *ops,
 		 void *ctx);
 
@@ -47,7 +47,8 @@ int ending_watch(struct ending *e, struct loop *loop);
  * ended. */
 void ending_allow_signals(void);
 
-/* Ends the loop after this turn. */
+/* Makes daemon.c leave its event loop after the current iteration. The daemon exits with
+ * @exit_code. */
 void ending_stop(struct ending *e, int exit_code);
 
 /* Send "@word @number", or an error, to the command that waits. Do nothing if no command waits. */

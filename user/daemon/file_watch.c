@@ -56,7 +56,7 @@ static void look(const struct file_watch *w, struct stat *st)
 		st->st_nlink = 1; /* the file exists, but FUSE may report no link */
 }
 
-/* Checks the file for a change. Each change restarts the waiting time. */
+/* Checks the file for a change. Each change restarts the wait of FILE_WATCH_QUIET_NS. */
 static void check(struct file_watch *w)
 {
 	struct stat now;
@@ -76,8 +76,8 @@ static void on_events(void *ctx, int fd, uint32_t events)
 	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 
 	(void)events;
-	/* The contents of the events are ignored, because check() examines the file itself. Any
-	 * further events are read in the next turn. */
+	/* The contents of the events are ignored, because check() examines the file itself. Events
+	 * that do not fit into the buffer are read in the next iteration of the loop. */
 	if (read(fd, buffer, sizeof(buffer)) > 0)
 		check(ctx);
 }
@@ -98,7 +98,7 @@ static void on_quiet(void *ctx, uint64_t now_ns)
 	(void)now_ns;
 	check(w);
 	if (!same_file(&before, &w->latest) || same_file(&w->latest, &w->known))
-		return; /* the file has just changed again, or is unchanged */
+		return; /* the file has just changed again, or equals w->known */
 	loop_timer_cancel(&w->quiet);
 	w->changed(w->ctx);
 }

@@ -37,7 +37,7 @@ int hook_record_lock(const char *interface, bool wait);
 
 /* Reads the record. Returns 0 with *@r filled in; the caller releases it with hook_record_done().
  * Or returns -errno with @f filled in: -ENOENT (there is no record), -EBADMSG or -EFBIG (the record
- * is damaged), -EINVAL (it is not a regular file) or another one. */
+ * is damaged), -EINVAL (not a regular file) or another -errno. */
 int hook_record_read(const char *interface, struct hook_record *r, struct fault *f);
 void hook_record_done(struct hook_record *r); /* does nothing if *r is all zero */
 

@@ -3,8 +3,8 @@
  * lease.h - a command that starts a daemon holds a lease on the daemon: a socket pair with these
  * messages:
  *
- *   daemon ─▶ command   "ready <ifindex>"      the interface and the two sockets exist
- *   daemon ─▶ command   "up <port>"            sockets answer, workers run, the host is set up
+ *   daemon ─▶ command   "ready <ifindex>"      the interface exists, and wg(8) can configure it
+ *   daemon ─▶ command   "up <port>"            UDP sockets are open, workers run, host is set up
  *   daemon ─▶ command   "warning <sentence>"   something works but looks wrong
  *   daemon ─▶ command   "error <sentence>"     the daemon ends
  *   command ─▶ daemon   "commit"               the daemon no longer depends on the command

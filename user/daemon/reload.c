@@ -121,7 +121,7 @@ static bool remove_some(struct reload *r, uint64_t until_ns)
 	return false;
 }
 
-/* All changes have been made. */
+/* Called when all changes have been made, successfully or not. */
 static void finish(struct reload *r)
 {
 	log_info("%s: applied, %zu change%s to peers", r->config.path, r->job.diff.count,

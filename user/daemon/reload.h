@@ -36,8 +36,8 @@ struct reload_ops {
 	int (*set_port)(void *ctx, uint16_t port);
 	int (*set_fwmark)(void *ctx, const struct conf *conf);
 	/* Begins to set addresses, MTU, routes, DNS and the record of the hooks, and reports the
-	 * result by reload_host_set(). Until then, only this function may change @conf, to fill in
-	 * endpoints. */
+	 * result by reload_host_set(). This function may fill in endpoints in @conf. Nothing else
+	 * changes @conf before reload_host_set(). */
 	void (*set_host)(void *ctx, struct conf *conf);
 	/* Reload number @run has ended. @error is NULL if the whole file was applied. */
 	void (*ended)(void *ctx, unsigned run, const char *error);
@@ -65,7 +65,7 @@ struct reload {
 	unsigned wishes;	   /* wishes of the current reload; 0 = no reload runs */
 	unsigned pending;	   /* wishes of the next reload; 0 = none is requested */
 	unsigned run;		   /* number of the current or last reload */
-	size_t next;		   /* the next change to make */
+	size_t next;		   /* index in job.diff.changes of the next change */
 	struct device_place place; /* where the search for peers to remove continues */
 	bool host_failed; /* the host is not set up, so the next reload calls set_host() again */
 	struct loop_timer slices;
@@ -81,8 +81,8 @@ int reload_init(struct reload *r, const struct reload_config *config, struct con
 void reload_done(struct reload *r); /* does nothing if *r is all zero */
 
 /* Requests a reload. If a reload already runs, the new one begins after it. @wishes: one or more of
- * enum reload_wish. Returns the number of the requested reload. When it has ended, ended() is
- * called with this number. */
+ * enum reload_wish. Returns the number of the requested reload. When this reload has ended,
+ * ended() is called with the number. */
 unsigned reload_begin(struct reload *r, unsigned wishes);
 
 /* Ends what set_host() began. @result: 0; 1 if the interface is in another namespace, so that a

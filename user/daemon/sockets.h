@@ -35,8 +35,8 @@ int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *
 
 /* Sends the result of reload number @run (reload.h) to the clients that requested the reload. */
 void sockets_reloaded(struct sockets *s, unsigned run, const char *error);
-/* Tells waiting clients whether the tunnel was confirmed (@stays) or the time for it has expired
- * (confirm.h). */
+/* Tells waiting clients that the tunnel was confirmed (@stays is true), or that the time limit for
+ * the confirmation has expired (confirm.h). */
 void sockets_decided(struct sockets *s, bool stays);
 
 /* When the daemon ends, it calls these functions in this order. It calls sockets_stop() before it

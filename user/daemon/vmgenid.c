@@ -55,15 +55,15 @@ struct vmgenid {
 	struct loop *loop;
 	struct suspend *suspend;
 	int uevents, log;
-	int heard, stop;  /* eventfds */
+	int heard, stop;  /* eventfds: a new ID was reported; the thread must end */
 	uint64_t lost_ns; /* when lost messages last counted as a report; 0 = never */
 	bool lost_later;  /* more messages were lost since then */
 	pthread_t thread;
 	bool running;
 };
 
-/* Returns true if the uevent announces a new ID. Its text is "change@/devices/...", followed by
- * strings "KEY=value", each of which ends with a NUL. */
+/* Returns true if a uevent announces a new ID. @text is "change@/devices/...", followed by strings
+ * "KEY=value". Each string ends with a NUL. */
 static bool says_copy(const char *text, size_t len)
 {
 	static const char mark[] = "NEW_VMGENID=1";
@@ -96,7 +96,7 @@ static bool from_kernel(struct msghdr *m)
 	return sender.uid == 0;
 }
 
-/* Returns true if the record of /dev/kmsg announces a new ID. Its text is
+/* Returns true if a record of /dev/kmsg announces a new ID. @record looks like
  * "5,1234,987654321,-;text"; the first number is facility and level. */
 static bool logs_copy(const char *record, size_t len)
 {
@@ -126,7 +126,8 @@ static bool has_device(const char *driver)
 }
 
 /* Returns false if the kernel cannot report a new ID, because the machine has no vmgenid device.
- * The driver belongs to the ACPI bus, and since Linux 6.10 also to the platform bus. */
+ * The device is on the ACPI bus or, since Linux 6.10, on the platform bus. Without sysfs, returns
+ * true, because there may be such a device. */
 static bool may_report(void)
 {
 	return access("/sys/bus", F_OK) || has_device("/sys/bus/acpi/drivers/vmgenid") ||
@@ -253,7 +254,7 @@ static int start(struct vmgenid *v)
 	int err;
 
 	sigfillset(&all);
-	/* Block all signals, because the control thread handles them. */
+	/* The new thread inherits this mask, which leaves all signals to the control thread. */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&v->thread, NULL, listen_on, v);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

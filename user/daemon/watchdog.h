@@ -2,10 +2,11 @@
 /*
  * watchdog.h - tells the service manager, twice in each interval of its watchdog, that the daemon
  * works. The notification proves that the event loop runs, because the loop fires the timer, and
- * that each worker has run a turn since the last notification. If a worker hangs, the daemon is
- * silent, so systemd kills and restarts it. run_program() also notifies the service manager before
- * it waits for a program, because the daemon does not hang if several programs in a row are slow.
- * Control thread.
+ * that each worker has completed an iteration of its main loop since the last notification. If a
+ * worker hangs, the daemon sends no notification, so systemd kills and restarts the daemon.
+ *
+ * While run_program() waits for a program such as resolvectl(1), the timer cannot fire. Therefore
+ * run_program() notifies the service manager before each program. Control thread.
  */
 #ifndef WGXDP_WATCHDOG_H
 #define WGXDP_WATCHDOG_H
@@ -19,7 +20,7 @@ struct workers;
 struct watchdog {
 	struct workers *workers;
 	struct loop_timer timer;
-	bool silent; /* a worker hung at the last check */
+	bool silent; /* a worker hung at the last check, so no notification was sent */
 };
 
 /* Begins to notify the service manager. Does nothing unless the service manager requested watchdog
