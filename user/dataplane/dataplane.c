@@ -62,8 +62,8 @@ static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
 		   : 0;
 }
 
-/* Opens a netlink socket for requests about nf_tables. Returns NULL if nf_tables cannot be read,
- * so that there are no later requests: each of them would make a kernel without nf_tables try to
+/* Opens a netlink socket for requests about nf_tables. Returns NULL if nf_tables cannot be read.
+ * The caller then makes no requests, each of which would make a kernel without nf_tables try to
  * load the module. */
 static struct netlink *open_netfilter(void)
 {
@@ -100,7 +100,8 @@ static int open_paths(struct dataplane *d, const struct conf *conf, struct fault
 	return paths_open(&d->paths, d->loader, f);
 }
 
-/* Distributes the queues among the stopped workers and starts the workers again. */
+/* Distributes the queues among the stopped workers. Starts the workers again if the interface is
+ * up. */
 static int restart(struct dataplane *d)
 {
 	int err = paths_give_ports(&d->paths, &d->workers);
@@ -156,7 +157,7 @@ void dataplane_usage(const struct dataplane *d, const struct path_stats *s,
 		 len ? "; " : "", rx.last_udp, rx.last_udp + rx.last_xsk);
 }
 
-/* Begins a new window for path_usage.h, because data that arrived over the old paths proves
+/* Makes path_usage.h count from zero again, because data that arrived over the old paths proves
  * nothing about the new paths. */
 static void restart_usage(struct dataplane *d)
 {

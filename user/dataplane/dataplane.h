@@ -29,7 +29,7 @@ struct dataplane_ops {
 	void (*sockets_closing)(void *ctx);
 	/* New UDP sockets are in use; the workers are not started yet. Returns 0 or -errno. */
 	int (*sockets_opened)(void *ctx);
-	/* A NIC, a path or the fwmark changed: outer headers have to be resolved again. */
+	/* A NIC, a path or the fwmark changed: resolve the next hops of the peers again. */
 	void (*changed)(void *ctx);
 	/* The workers cannot continue. The reason has been logged. */
 	void (*failed)(void *ctx);
@@ -63,9 +63,9 @@ struct dataplane {
 	struct path_usage rx_usage;
 	struct loop_timer follow_timer;
 	uint16_t wanted_port; /* port to bind; 0 = the kernel chooses */
-	uint16_t chosen_port; /* last bound port; 0 = none yet */
+	uint16_t chosen_port; /* the port that was bound last, to be bound again; 0 = none */
 	uint32_t fwmark;
-	bool network_changed; /* the NICs may have to be chosen again */
+	bool network_changed; /* routes, links or endpoints have changed: choose the NICs again */
 	bool up;
 };
 

@@ -294,7 +294,8 @@ static void advise_about_others(struct nic_judgement *j, const struct nic_facts 
 	char why[sizeof(f->bypassed.egress) + 32];
 	struct nic_advice *a;
 
-	/* With --chain, the queues would still be taken. */
+	/* Do not advise --chain if another program's AF_XDP sockets own the queues (f->owners),
+	 * because --chain shares the XDP hook of the NIC, but not the queues. */
 	if (f->refusal == -EBUSY && *f->program && !f->owners.count) {
 		a = add(j,
 			"a NIC can have only one XDP program, unless all use libxdp's dispatcher");

@@ -14,8 +14,8 @@
 #define NIC_REASONS_MAX 6 /* one about XDP, two about qdiscs and filters, three about the host */
 
 struct nic_advice {
-	char why[192];			  /* what is limited, or when the command is useful */
-	char command[TUNING_COMMAND_LEN]; /* the command that lifts the limit */
+	char why[192];			  /* the problem, or when the command is useful */
+	char command[TUNING_COMMAND_LEN]; /* shell command that the user can run */
 	/* True if --tune makes this change. --tune neither switches offloads on nor changes the MTU
 	 * or other programs, but leaves such changes to the user. */
 	bool tunable;

@@ -72,8 +72,8 @@ struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netf
 	struct nic_bypassed b = { .unsure = false };
 	struct nft_hooks hooks = { .route = "" };
 
-	if (netfilter)
-		b.unsure = nft_hooks_read(netfilter, name, &hooks) != 0; /* then @hooks is empty */
+	if (netfilter) /* on failure, nft_hooks_read() leaves @hooks empty */
+		b.unsure = nft_hooks_read(netfilter, name, &hooks) != 0;
 	if (netlink_root_qdisc(nl, ifindex, kind) == 1)
 		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", kind);
 	else if (tclink_has_others(ifindex, TCLINK_EGRESS))

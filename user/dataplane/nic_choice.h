@@ -23,12 +23,12 @@ struct nic_choice {
 int nic_choice_named(struct nic_choice *choice, struct netlink *nl, const struct options *options,
 		     struct fault *f);
 
-/* Adds the NIC of the route to @endpoint under @fwmark. Leaves out the tunnel itself, and
- * loopback, on which AF_XDP gains nothing. */
+/* Adds the NIC through which packets with @fwmark are routed to @endpoint. Leaves out the tunnel
+ * itself, and loopback, on which AF_XDP gains nothing. */
 void nic_choice_towards(struct nic_choice *choice, struct netlink *nl,
 			const struct endpoint *endpoint, uint32_t fwmark);
 
-/* Adds the NICs of the default routes under @fwmark, except loopback and the tunnel itself. */
+/* Adds the NICs of the default routes of packets with @fwmark, except loopback and the tunnel. */
 void nic_choice_default(struct nic_choice *choice, struct netlink *nl, uint32_t fwmark);
 
 /* Adds the NICs of the routes to the endpoints of @conf (may be NULL). If @choice is then still

@@ -24,10 +24,10 @@ struct nic_facts {
 	char program[64]; /* the XDP program on the NIC: "program 12 (name), native"; "" = none */
 	int refusal;	  /* 0 = XDP may be tried, or the -errno of the first obstacle */
 	struct fault why; /* if there is an obstacle: a sentence about it */
-	struct xsk_owners owners; /* of the AF_XDP sockets on the queues that the NIC receives on */
+	struct xsk_owners owners; /* processes with AF_XDP sockets on the NIC's receive queues */
 	struct nic_bypassed bypassed;
 	enum nic_answer ipsec;	   /* whether IPsec policies encrypt or refuse outgoing packets */
-	enum nic_answer netfilter; /* whether `hooks` has a chain; NIC_UNKNOWN = it was not read */
+	enum nic_answer netfilter; /* whether `hooks` has a chain; NIC_UNKNOWN = cannot be read */
 	struct nft_hooks hooks;
 	bool privileged; /* we have CAP_NET_ADMIN, without which TC programs are not seen */
 };

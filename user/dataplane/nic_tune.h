@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * nic_tune.h - if the user gave --tune, makes the tunable changes that `wgxdp probe` advises for a
- * NIC. Even without --tune, remembers what a driver changes when XDP is attached.
+ * NIC, and undoes them when the daemon ends. Even without --tune, remembers and undoes what a
+ * driver changes when XDP is attached.
  */
 #ifndef WGXDP_NIC_TUNE_H
 #define WGXDP_NIC_TUNE_H

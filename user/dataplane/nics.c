@@ -12,7 +12,8 @@
 #include "io/xdp_features.h"
 #include "util/log.h"
 
-/* A veth that refused XDP is asked again by every tenth nics_look(), so every 10 s. */
+/* If a veth refused XDP, every tenth call of nics_look() tries XDP again. The calls are one second
+ * apart. */
 #define LOOKS_PER_TRIAL 10
 
 /* The value of nic->occupant if we do not know which XDP program occupies the NIC. No program has
@@ -205,7 +206,7 @@ static struct nic_bypassed bypassed_now(const struct nics_env *env, const struct
 	return nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex, nic->name);
 }
 
-/* Notes that AF_XDP bypasses @b on the NIC, and appends this to nic->why. */
+/* Records in nic->bypassed that AF_XDP bypasses @b on the NIC, and appends this to nic->why. */
 static void note_bypassed(const struct nics_env *env, struct nic *nic, const struct nic_bypassed *b)
 {
 	nic->bypassed = *b;
@@ -271,9 +272,9 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 	nic->queue_count = 0;
 }
 
-/* Notes what AF_XDP bypasses now, if this has changed, and returns true then. The paths stay. If
- * other programs change nftables all the time, the chains cannot be read for a while, which does
- * not mean that they are gone. */
+/* If @b, what AF_XDP bypasses now, differs from nic->bypassed, records @b and returns true. The
+ * path of data stays the same. Ignores @b if b->unsure is set: the nftables chains could not be
+ * read, for example because other programs keep changing them, but the chains may exist. */
 static bool note_bypassed_again(const struct nics_env *env, struct nic *nic,
 				const struct nic_bypassed *b)
 {

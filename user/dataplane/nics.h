@@ -33,14 +33,14 @@ struct nic {
 	bool native;		     /* our XDP program runs in native mode */
 	bool tc;		     /* our TC program is attached instead of XDP */
 	enum nics_obstacle obstacle; /* the NIC is opened again when the obstacle is gone */
-	uint32_t occupant;	     /* NICS_PROGRAM: id of the XDP program that was found */
-	uint32_t busy_queue;	     /* NICS_QUEUE: the queue of the other socket */
-	uint32_t layer3;	     /* netlink_layer3() of the NIC when it was opened last */
+	uint32_t occupant;	     /* if NICS_PROGRAM: id of the other XDP program */
+	uint32_t busy_queue;	     /* if NICS_QUEUE: the queue that has another AF_XDP socket */
+	uint32_t layer3;	     /* ifindex of the bridge or bond above, else of the NIC */
 	uint32_t mtu;		/* MTU when the queues were opened; larger frames may not fit */
 	uint32_t carrier_downs; /* count of carrier losses, read when XDP was attached */
 	struct nic_bypassed bypassed;
-	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS]; /* NICS_REFUSED: at the refusal */
-	unsigned looks;	       /* NICS_REFUSED: calls of nics_look() since the refusal */
+	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS]; /* when the driver refused XDP */
+	unsigned looks;	       /* calls of nics_look() since the driver refused XDP */
 	unsigned rx_queues;    /* receiving queues of the NIC when we tried to open it */
 	unsigned queue_count;  /* queues that have an AF_XDP socket */
 	unsigned sender_count; /* AF_XDP sends on queues 0 to sender_count - 1 */
@@ -61,7 +61,7 @@ struct nics_env {
 };
 
 /* Opens the NIC as the options request. Returns 0, or -errno with @f and nic->why filled in; the
- * NIC then has the TC program, or nothing. */
+ * NIC then has only the TC program, or no program of ours. */
 int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f);
 
 /* Returns true if data may be sent by AF_XDP on this NIC. */

@@ -8,10 +8,12 @@
 #include "util/counter.h"
 #include "wgxdp/limits.h"
 
-/* Reading stops after this many batches, because a flooded port never becomes empty. */
+/* How many batches are read at most from a socket that is about to be closed. There is a limit,
+ * because the socket of a flooded port never becomes empty. */
 #define LEFT_BATCHES_MAX 1024
 
-/* A NIC completes a frame within microseconds, but some NICs report completions in batches. */
+/* How often, and for how long each time, to wait for completions: up to 20 ms. A NIC sends a frame
+ * within microseconds, but some NICs report completions in batches. */
 #define COMPLETION_PAUSE_NS (NS_PER_S / 1000)
 #define COMPLETION_PAUSES 20
 

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A window ends only after this many data messages, because a few messages may still arrive over
- * the old path after a change. */
+/* A counting window ends only after this many data messages, because after a change of the path a
+ * few messages may still arrive over the old path. */
 #define PATH_USAGE_ENOUGH 64
 
 struct path_usage {

@@ -165,8 +165,8 @@ int paths_give_ports(const struct paths *p, struct workers *workers)
 	return err;
 }
 
-/* Opens the NIC and logs which path it takes, and why. With `--rx udp --tx udp`, for example, no
- * AF_XDP socket is opened, and nothing has changed. */
+/* Opens the NIC, and logs whether AF_XDP uses the NIC, or why not. nics_open() also returns 0 with
+ * `--rx udp --tx udp`, but then opens no queue. */
 static void open_nic(struct paths *p, struct nic *nic)
 {
 	struct fault f;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * workers.h - the data-path threads, and for each of them its hand-off to the control thread and
- * its queue of the tunnel interface. Control thread.
+ * workers.h - the data-path threads. Each thread has its own queue of the tunnel interface, and a
+ * hand-off (path/handoff.h) to the control thread. Control thread.
  */
 #ifndef WGXDP_WORKERS_H
 #define WGXDP_WORKERS_H
@@ -56,8 +56,8 @@ void workers_stop(struct workers *w);
 /* Gives the stopped workers the sockets of @udp instead of their old ones. */
 void workers_use_udp(struct workers *w, const struct udp_group *udp);
 
-/* Probes each worker (worker_probe()). If a worker has not run a turn since the previous call of
- * this function, sets *@hung to the id of this worker and returns false. */
+/* Probes each worker (worker_probe()). If a worker has not completed an iteration of its main loop
+ * since the previous call, sets *@hung to the id of this worker and returns false. */
 bool workers_probe(struct workers *w, unsigned *hung);
 
 /* Gives all workers the MTU of the tunnel interface. */
@@ -68,8 +68,8 @@ void workers_set_debug(struct workers *w, bool on);
  * @table afterwards. Retires the old table. */
 void workers_set_route_mtus(struct workers *w, struct route_mtu *table);
 
-/* Asks the worker that serves the peer in @slot to seal and send the peer's staged packets under
- * the session with receiver index @index. */
+/* Asks the worker that serves the peer in @slot to seal and send the packets that were queued while
+ * the peer had no session. @index is the receiver index of the new session. */
 void workers_flush(struct workers *w, uint32_t slot, uint32_t index);
 
 /* Adds up the drops of all workers. */
