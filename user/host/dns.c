@@ -16,9 +16,9 @@
 #endif
 #define INTERFACE_ORDER "/etc/resolvconf/interface-order"
 
-/* Debian's resolvconf sorts interfaces by prefixes of their names, such as "tun*". We put the first
- * such prefix and a dot before the name of our interface, as wg-quick(8) does, so that our
- * interface comes first. */
+/* Debian's resolvconf sorts interfaces by the name patterns in INTERFACE_ORDER, such as "tun*". We
+ * put the first pattern of this form, without the "*", and a dot before the name of our interface,
+ * as wg-quick(8) does, so that our interface comes first. */
 static void interface_prefix(char prefix[static DNS_NAME_LEN])
 {
 	FILE *order = fopen(INTERFACE_ORDER, "re");

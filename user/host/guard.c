@@ -35,7 +35,8 @@ static void put_leak(struct buffer *b, const char *head, uint8_t family, uint32_
 	char text[PREFIX_TEXT_LEN];
 
 	buffer_printf(b, "add rule %s leak meta mark != %u oifname \"%s\"", head, mark, e->nic);
-	/* Without a gateway, no next hop is compared, because it is the destination itself. */
+	/* Without a gateway, the next hop of a packet is its destination, so the rule does not
+	 * compare the next hop. */
 	if (e->has_gateway)
 		buffer_printf(b, " rt %s nexthop %s", ip, address_text(family, e->gateway, text));
 	else

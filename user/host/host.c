@@ -58,7 +58,8 @@ static void run_in_thread(void *ctx)
 		run_step(h);
 }
 
-/* Runs the steps of the control thread, up to the next step that belongs into the thread. */
+/* Runs steps in the control thread. At a step that must run in the separate thread, starts the job.
+ * After the last step, ends the sequence. */
 static void proceed(void *ctx)
 {
 	struct host *h = ctx;
@@ -112,8 +113,8 @@ static int check_endpoints(struct host *h, const struct state *from, const struc
 
 static const struct step prepare_steps[] = { { settings_make, true }, { NULL, false } };
 
-/* Sets the nftables tables before packets can use the new routes, and removes old rules and routes
- * after the new ones are set. */
+/* The order of the steps matters: the nftables tables are set before packets can use the new
+ * routes, and old rules and routes are removed after the new ones are set. */
 static const struct step change_steps[] = {
 	{ settings_claim, false },
 	{ settings_set_addresses, true },
@@ -142,7 +143,8 @@ static const struct step confirm_steps[] = { { settings_verify, true },
 static void begin_request(struct host *h);
 static void moved(struct host *h, uint32_t ifindex);
 
-/* Ends a sequence, and begins what has waited for this. */
+/* Ends a sequence. Then handles a move of the interface and begins a request, if there was one
+ * during the sequence. */
 static void rest(struct host *h)
 {
 	struct move move = h->move;
@@ -178,8 +180,8 @@ static void give_up_request(struct host *h)
 }
 
 /* Undoes @failed after the first apply has failed; the daemon then ends. If a killed daemon had a
- * default route, leaves the nftables tables in the kernel, so that the host stays closed (host.h).
- * They are the tables of the killed daemon, or the tables of @failed that have replaced them. */
+ * default route, leaves the nftables tables in the kernel, so that packets still cannot leave by
+ * another default route (host.h). These tables are those of the killed daemon or of @failed. */
 static void give_up(struct host *h, const struct state *failed)
 {
 	struct fault f = { "" };
@@ -208,8 +210,9 @@ static void restored_last(struct host *h)
 	give_up_request(h);
 }
 
-/* Restores the last state, because h->next could not be applied completely. An error, for instance
- * because the interface has just been moved, must not leave rules or nftables tables of h->next. */
+/* Restores the last state, because h->next could not be applied completely. If a step fails, for
+ * instance because the interface has just been moved, runs the other steps nevertheless (thorough),
+ * so that no rules or nftables tables of h->next are left. */
 static void restore_last(struct host *h)
 {
 	const struct sequence back = { .next = change_steps,

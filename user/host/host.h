@@ -61,13 +61,14 @@ typedef void (*host_applied_fn)(void *ctx, int result, const struct fault *f);
 
 /* Begins to change the host from the last plan to that of @conf: addresses, MTU, link up,
  * ops->start, DNS, routes and rules. The caller has resolved the endpoints of @conf as far as
- * possible. Reads the settings back, and keeps them in place from then on. What takes long runs in
- * a thread, but the caller waits for the programs that manage DNS (dns.h). At the end calls
- * @applied, from the loop or before returning. Until then @conf must not change, and the caller
- * must not apply another config. If host_free() comes first, @applied is not called. */
+ * possible. Reads the settings back, and restores them later if other programs remove them
+ * (keep.h). Long steps run in a thread, but the caller waits for the programs that manage DNS
+ * (dns.h). When all steps have ended, calls @applied, from the loop or before returning. Before
+ * that, @conf must not change, and the caller must not apply another config. If host_free() comes
+ * first, @applied is not called. */
 void host_apply(struct host *h, const struct conf *conf, host_applied_fn applied, void *ctx);
 
-/* Waits until host_apply() has ended. For the time before the loop runs. */
+/* Waits until host_apply() has ended. Used before the loop runs. */
 void host_wait(struct host *h);
 
 /* Tells @h the ifindex of the interface in our namespace, or 0 if the interface is in another

@@ -3,7 +3,7 @@
  * host_private.h - the data that host.c and settings.c share. Private to these two files.
  *
  * While h->job runs, its thread owns netlink, next and sequence, and either request (during an
- * apply) or check. It may read config, ifindex and state, which then do not change.
+ * apply) or check. The thread may read config, ifindex and state, which then do not change.
  */
 #ifndef WGXDP_HOST_PRIVATE_H
 #define WGXDP_HOST_PRIVATE_H
@@ -47,7 +47,7 @@ struct request {
 	const struct conf *conf; /* NULL = no request */
 	host_applied_fn applied;
 	void *ctx;
-	int err; /* why the settings of @conf could not be made */
+	int err; /* the -errno of applying @conf; 0 = no error so far */
 	struct fault fault;
 	struct buffer warnings; /* sentences for host_ops.warn, each with its NUL */
 };
@@ -61,7 +61,7 @@ struct check {
 /* Calls of host_moved() during a sequence, which take effect after the sequence. */
 struct move {
 	bool pending;
-	bool away;	  /* the interface was in another namespace in the meantime */
+	bool away;	  /* the interface was in another namespace during the sequence */
 	uint32_t ifindex; /* argument of the last call */
 };
 
@@ -96,7 +96,7 @@ void state_done(struct state *s);
 bool state_has_default(const struct state *s);
 
 step_fn settings_make;	/* sets h->next to the state for h->request.conf */
-step_fn settings_claim; /* records @to, sets its rules, and then releases the lock */
+step_fn settings_claim; /* records @to, sets its rules, and then releases h->lock_fd */
 step_fn settings_set_addresses, settings_set_link, settings_set_mark, settings_set_valid_mark;
 step_fn settings_follow;      /* watches for the events that concern @to */
 step_fn settings_guard_first; /* sets nftables while rules of @from and of @to may be set */

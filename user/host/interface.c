@@ -19,7 +19,7 @@ static int add_address(const struct interface *i, const struct prefix *address, 
 	char text[PREFIX_TEXT_LEN];
 	int err = stopped(i) ? -ECANCELED : netlink_add_address(i->netlink, i->ifindex, address);
 
-	if (!err || err == -EEXIST) /* interface_verify() checks the prefix length */
+	if (!err || err == -EEXIST) /* interface_verify() fails if the prefix length differs */
 		return 0;
 	return fault(f, err, "%s: Address = %s: %s", i->path, prefix_text(address, text),
 		     netlink_error(i->netlink, err));

@@ -17,8 +17,9 @@ struct interface {
 	struct netlink *netlink;
 	uint32_t ifindex;
 	const char *path; /* path of the config file, for messages */
-	/* Another thread sets *@stop when the daemon ends. Functions that change many addresses or
-	 * routes then return -ECANCELED, because the kernel is about to remove them anyway. */
+	/* Another thread sets *@stop when the daemon ends. Functions that add or delete many
+	 * addresses or routes then stop early (-ECANCELED), because the kernel is about to remove
+	 * these settings anyway. */
 	const atomic_bool *stop;
 };
 

@@ -39,11 +39,11 @@ struct keep {
 	struct nft_watch *nft; /* NULL = no tables are watched */
 	char table[64];	       /* name of the watched tables */
 	struct loop_timer timer;
-	uint64_t not_before_ns, token_ns; /* earliest next check; time of the last token */
+	uint64_t not_before_ns, token_ns; /* earliest next check; when the last token was added */
 	uint64_t began_ns;		  /* beginning of the last check */
 	unsigned tokens, failures;
 	bool damaged, fighting;
-	bool checked_damage; /* the last check was told of damage */
+	bool checked_damage; /* argument @damaged of the last check */
 	bool held;	     /* a check runs, or the settings are being changed */
 	bool due;	     /* a check is wanted as soon as @held ends */
 };

@@ -8,7 +8,7 @@
 #define OVERHEAD 80
 #define PATH_MTU_DEFAULT 1500
 #define MTU_MIN 1280		   /* RFC 8200 5 */
-#define MTU_MAX (65535 - OVERHEAD) /* a UDP datagram holds no more */
+#define MTU_MAX (65535 - OVERHEAD) /* a larger packet would not fit into a UDP datagram */
 
 uint32_t mtu_for_path(uint32_t path_mtu)
 {

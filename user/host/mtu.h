@@ -14,7 +14,7 @@ uint32_t mtu_for_path(uint32_t path_mtu);
 
 /* Returns the inner MTU for the smallest path MTU among the endpoints of @conf. If no endpoint has
  * a path, uses the IPv4 default route. Looks up routes with @mark. Ignores paths through the tunnel
- * itself (@tunnel). */
+ * itself, whose ifindex is @tunnel. */
 uint32_t mtu_choose(struct netlink *nl, const struct conf *conf, uint32_t mark, uint32_t tunnel);
 
 #endif

@@ -40,8 +40,8 @@ bool record_take_over(const char *interface, struct record *r);
  * filled in. If @f is NULL, logs the failure. */
 int record_write(const char *interface, const struct record *r, struct fault *f);
 
-/* Returns true if another interface in this network namespace has a record of src_valid_mark, so
- * that the sysctl is 1 because of wgxdp. */
+/* Returns true if the record of another interface in this network namespace has src_valid_mark set.
+ * The sysctl is then 1 because of wgxdp. */
 bool record_others_valid_mark(const char *interface);
 
 /* Parses the @len bytes at @text. Returns 0, or -EINVAL if the text is not a valid record. */
