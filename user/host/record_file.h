@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record_file.h - the files in /run/wgxdp that tell the next daemon of an interface what a killed
- * daemon has left on the host: IFACE.host of record.h and IFACE.nics of tuning.h. Both files are
- * JSON.
+ * record_file.h - reads and writes the JSON files in /run/wgxdp that record what a daemon has
+ * changed on the host: IFACE.host (record.h) and IFACE.nics (tuning.h). After a `kill -9`, the next
+ * daemon of the interface undoes the recorded changes.
  */
 #ifndef WGXDP_RECORD_FILE_H
 #define WGXDP_RECORD_FILE_H
@@ -16,7 +16,7 @@
 
 #define RECORD_FILE_PATH_LEN (sizeof(CONTROL_DIRECTORY) + IFNAME_MAX + 16)
 
-/* Fills in the path of the file with this @suffix, such as "host". */
+/* Sets @path to the record file of @interface with this @suffix, such as "/run/wgxdp/wg0.host". */
 void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interface,
 		      const char *suffix);
 
@@ -29,10 +29,10 @@ int record_file_write(const char *path, json_t *json, struct fault *f);
  * reason if the file cannot be read, is too large, or is not JSON. */
 json_t *record_file_read(const char *path);
 
-/* Logs that the file has wrong contents. */
+/* Logs that the file at @path is not a valid record and is ignored. */
 void record_file_complain(const char *path);
 
-/* Calls @fn(@ctx) in the network namespace @netns (io/netns.h; 0 = that of the caller). Returns the
+/* Calls @fn(@ctx) in the network namespace @netns (io/netns.h; 0 = the caller's). Returns the
  * result of @fn, -ESTALE if the namespace no longer exists, or another -errno. */
 int record_file_in_netns(uint64_t netns, int (*fn)(void *ctx), void *ctx);
 

@@ -11,7 +11,7 @@
 #include "io/netlink.h"
 #include "wgxdp/control.h"
 
-#define MARK_FIRST 51820 /* port of WireGuard; wg-quick(8) also begins here */
+#define MARK_FIRST 51820 /* the first number that is tried, as by wg-quick(8) */
 #define MARKS_TRIED 1000
 #define PRIORITY_MAIN 32766 /* priority of the kernel's rule for table main */
 #define PRIORITY_DEFAULT 32767
@@ -43,7 +43,8 @@ static bool has(const struct rules *r, const struct netlink_rule *rule)
 	return is_listed(r->list, r->count, rule);
 }
 
-/* A rule can be in the kernel twice (`ip rule restore`), but needs to be set only once. */
+/* Appends @rule to @r unless @r has an equal rule. The kernel may list a rule twice (`ip rule
+ * restore`), but wgxdp needs to set it only once. */
 static void add(struct rules *r, const struct netlink_rule *rule, bool ours)
 {
 	if (r->count == RULES_MAX || has(r, rule))
@@ -151,8 +152,8 @@ static void add_new(struct rules *r, uint8_t family, uint32_t mark, uint32_t sec
 	struct netlink_rule specific = plain(family, 0, PLAN_TABLE_MAIN),
 			    rest = plain(family, 0, mark);
 
-	/* Both rules may get priority 0, because the kernel evaluates rules of equal priority in
-	 * the order in which they were added. */
+	/* If @second is 2 or less, both rules get priority 0. This is correct, because the kernel
+	 * evaluates rules of equal priority in the order in which they were added. */
 	rest.invert = true;
 	rest.fwmark = mark;
 	rest.priority = second > 2 ? second - 1 : 0;

@@ -40,9 +40,9 @@ void rules_unlock(int *lock_fd); /* sets *@lock_fd to -1; does nothing if *@lock
 int rules_choose_mark(struct netlink *nl, uint32_t *mark);
 
 /* Fills @r with the rules that @plan needs, but does not set them. Their priorities are those that
- * the kernel would choose if the rules were added one after the other without a priority. Rules in
- * @have for the same mark are kept unchanged. Also adds the kernel's own rules (main and default)
- * that the host has. Returns 0 or -errno. */
+ * the kernel would choose if the rules were added one after the other without a priority. If @have
+ * has rules for the mark of @plan, keeps them unchanged. Also adds the kernel's own rules (main and
+ * default) that the host has. Returns 0 or -errno. */
 int rules_make(struct rules *r, struct netlink *nl, const struct plan *plan,
 	       const struct rules *have);
 
@@ -52,15 +52,15 @@ void rules_union(struct rules *r, const struct rules *a, const struct rules *b);
 /* Adds to @r those rules of @from that are ours and not yet in @r. */
 void rules_add_ours(struct rules *r, const struct rules *from);
 
-/* Adds the missing rules to the kernel, and adds their number to *@added (which may be NULL).
- * Returns 0 or -errno. */
+/* Adds the missing rules to the kernel. Increments *@added (@added may be NULL) for each added
+ * rule. Returns 0 or -errno. */
 int rules_set(const struct rules *r, struct netlink *nl, unsigned *added);
 /* Deletes our rules from the kernel, except those in @except (which may be NULL). Returns 0, also
  * if rules are gone already, or the first -errno. */
 int rules_unset(const struct rules *r, struct netlink *nl, const struct rules *except);
 
-/* Returns 1 if another program has set a rule that may route packets past the tunnel, 0 if there is
- * no such rule, or -errno. */
+/* Returns 1 if the kernel has a rule of @family that is not in @r and that may route packets past
+ * the tunnel, 0 if there is no such rule, or -errno. */
 int rules_foreign(const struct rules *r, struct netlink *nl, uint8_t family);
 
 #endif

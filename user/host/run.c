@@ -43,7 +43,7 @@ bool run_find(const char *name, char path[static PATH_MAX])
 /* A running program, and the beginning of its output. */
 struct child {
 	pid_t pid;
-	int pid_fd, output; /* -1 = none */
+	int pid_fd, output; /* @output: read end of the pipe for stdout and stderr; -1 = not open */
 	char quote[QUOTE_LEN];
 	size_t len;
 };
@@ -171,7 +171,8 @@ static int wait_status(struct child *c, const char *name, unsigned timeout_ms, s
 
 int run_program(char *const argv[], const char *input, unsigned timeout_ms, struct fault *f)
 {
-	/* A daemon in the foreground ignores SIGCHLD, which would lose the exit status. */
+	/* If wgxdp runs in the foreground, it ignores SIGCHLD, and the kernel would discard the
+	 * program's exit status. So restore the default action until the program has ended. */
 	struct sigaction default_action = { .sa_handler = SIG_DFL }, before;
 	struct child c = { .pid = -1, .pid_fd = -1, .output = -1 };
 	int err;

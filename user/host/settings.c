@@ -35,8 +35,8 @@ static struct interface interface_of(const struct host *h, const struct state *s
 
 /* The record ----------------------------------------------------------------------------------- */
 
-/* Returns a record of everything that @a or @b may have set, but of only one DNS tool: that of @a
- * if it has one. @b may be NULL. */
+/* Returns a record of everything that may have been set for the state @a or the state @b (which may
+ * be NULL). A record holds only one DNS tool: the tool of @a, or the tool of @b if @a has none. */
 static struct record record_of(const struct host *h, const struct state *a, const struct state *b)
 {
 	struct record r = {
@@ -95,7 +95,8 @@ int settings_make(struct host *h, const struct state *from, const struct state *
 	if (err)
 		return fault(f, err, "%s: cannot read the routing rules of the host: %s", s->path,
 			     netlink_error(h->netlink, err));
-	/* The program that has set the servers must also remove them. */
+	/* If the DNS settings do not change, keep the tool that has set the servers, because only
+	 * this tool can remove them. */
 	if (from->path && from->dns.tool && plan_same_dns(last, &s->plan))
 		s->dns = from->dns;
 	else if (s->plan.servers.count)
@@ -111,7 +112,8 @@ int settings_make(struct host *h, const struct state *from, const struct state *
 int settings_set_mark(struct host *h, const struct state *from, const struct state *to,
 		      struct fault *f)
 {
-	/* If a killed daemon chose the mark, our sockets do not have the mark yet, so set it. */
+	/* If from->path is NULL, @from is what a killed daemon left. Our sockets do not have the
+	 * mark of that daemon, so treat the last mark as 0. */
 	uint32_t last = from->path ? from->plan.mark : 0;
 	int err = 0;
 
@@ -220,15 +222,15 @@ int settings_follow(struct host *h, const struct state *from, const struct state
 
 	(void)from;
 	guard_table(h->config.interface, table);
-	/* The chain "leak" depends on all routes of table main, so watch the routes of every
-	 * interface. */
+	/* With a default route, watch the routes of every interface (0), because the nftables chain
+	 * "leak" depends on all routes of table main. */
 	err = keep_follow(&h->keep, state_has_default(to) ? 0 : h->ifindex,
 			  state_has_default(to) ? table : NULL);
 	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
 }
 
-/* No other daemon chooses the same mark once the rules of @to are set. The rules have no effect as
- * long as their table is empty. */
+/* Adds the rules of @to, so that no other daemon chooses the same mark, and then releases the lock.
+ * The rules have no effect yet, because their routing table is still empty. */
 int settings_claim(struct host *h, const struct state *from, const struct state *to,
 		   struct fault *f)
 {

@@ -14,8 +14,9 @@
 
 #define SUFFIX "nics"
 
-/* The kernel refuses to lower the number of channels while a queue still belongs to an AF_XDP
- * socket. The kernel releases the queue about 30 ms after the socket is closed. */
+/* Restoring the number of channels is retried every PAUSE_MS for PATIENCE_MS, because the kernel
+ * refuses to lower this number while a queue belongs to an AF_XDP socket. The kernel releases the
+ * queue about 30 ms after the socket is closed. */
 #define PATIENCE_MS 1000
 #define PAUSE_MS 10
 

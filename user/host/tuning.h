@@ -2,14 +2,14 @@
 /*
  * tuning.h - changes settings of NICs (--tune) and undoes the changes later. Also restores the
  * offloads that a driver switches off for XDP. Each change is recorded in /run/wgxdp/IFACE.nics
- * before it is made, so that the next daemon of this name can undo the change after a `kill -9`:
+ * before it is made, so that the next daemon of IFACE can undo the change after a `kill -9`:
  *
  *   {"netns": 4026531840, "changes": [
  *     {"ifindex": 2, "channels": [[0, 0, 1], [0, 0, 4]]},     rx, tx, combined: before, after
  *     {"ifindex": 2, "offload": "rx-lro"}]}                   was on, is off
  *
- * A setting that no longer has our value was changed by somebody else, and is left alone.
- * Control thread.
+ * If a setting no longer has the value that wgxdp gave it, another program has changed it, and the
+ * undo leaves it alone. The control thread calls these functions.
  */
 #ifndef WGXDP_TUNING_H
 #define WGXDP_TUNING_H
@@ -27,12 +27,12 @@ struct tuning_change {
 	uint32_t ifindex;
 	bool is_offload; /* an offload was switched off; false: channels were changed */
 	enum ethtool_offload offload;
-	struct ethtool_counts before, after; /* channels */
+	struct ethtool_counts before, after; /* numbers of channels; unused for an offload */
 };
 
 struct tuning {
 	const char *interface; /* name of the tunnel interface; borrowed */
-	uint64_t netns;	       /* network namespace of the NICs; 0 = that of the caller */
+	uint64_t netns;	       /* network namespace of the NICs; 0 = the caller's */
 	unsigned count;
 	struct tuning_change changes[TUNING_MAX];
 };
@@ -51,19 +51,21 @@ int tuning_make(struct tuning *t, const char *nic, const struct tuning_change *c
 /* Some drivers switch an offload off when an XDP program is attached, and do not switch it on when
  * the program is detached (vmxnet3: rx-lro). The caller calls tuning_watch() before it attaches the
  * program to the link @nic, and tuning_unwatch() after it has attached the program. tuning_watch()
- * records all offloads that are on and not fixed. tuning_unwatch() removes from the record those
- * that are still on, so that tuning_undo() restores only the others. Failures are logged. */
+ * records all offloads that are on and not fixed. tuning_unwatch() removes from the record the
+ * offloads that are still on, so that tuning_undo() restores only the offloads that the driver has
+ * switched off. Failures are logged. */
 void tuning_watch(struct tuning *t, const char *nic, uint32_t ifindex);
 void tuning_unwatch(struct tuning *t, const char *nic, uint32_t ifindex);
 
 /* Undoes all changes, the last one first, and removes the record. A change that could not be undone
- * is logged and stays recorded. LRO stays off below a bridge, and if the link or a bond above it
- * forwards packets. Close the AF_XDP sockets of the NICs first, because the kernel removes no
- * channel that such a socket uses. */
+ * is logged and stays recorded. Does not switch LRO on if the link is below a bridge, or if the
+ * link or a bond above it forwards packets. Close the AF_XDP sockets of the NICs first, because the
+ * kernel removes no channel that such a socket uses. */
 void tuning_undo(struct tuning *t);
 
 /* Undoes what a killed daemon of @interface has changed, in the network namespace that its record
- * names. The caller holds the name lock. Does nothing if there is no record. */
+ * names. The caller holds the lock on the interface's name (name_lock.h). Does nothing if there is
+ * no record. */
 void tuning_record_undo(const char *interface);
 
 /* Reads a record. Returns 0 with t->netns and the changes filled in, or -EINVAL with @t

@@ -17,12 +17,12 @@
  *   fill        chunks that the kernel may fill; while the ring is empty, the kernel drops packets
  *   rx          chunks that the kernel has filled with received frames
  *   lent[]      chunks that recv() gave to the worker, which decrypts the frames in place; sweep()
- *               takes them back in the same turn of the loop
+ *               returns them to the fill ring in the same iteration of the worker's loop
  *   idle[]      free tx chunks; the last one freed is used first, because it is still in the cache
  *   tx          complete frames to be sent; the kernel reads them when sweep() wakes it
  *   completion  chunks that were sent; in copy mode the kernel stops sending while the ring is full
  *
- * Each ring has room for all chunks that can be in it. A producer may still find a ring full,
+ * Each ring has room for all chunks that can be in it. Even so, a producer may find a ring full,
  * because the kernel publishes that it consumed a chunk only after the chunk has appeared in the rx
  * or completion ring. So afxdp_refill() keeps chunks that do not fit, and send() drops frames that
  * do not fit.

@@ -24,7 +24,8 @@ struct afxdp_config {
 	bool generic;	       /* the XDP program is attached in generic (skb) mode */
 };
 
-/* The largest NIC MTU whose packets fit one chunk. */
+/* The largest NIC MTU whose packets fit one chunk of 4096 bytes, in which the kernel reserves 256
+ * bytes of headroom. The link header (Ethernet and one VLAN tag) has 18 bytes. */
 #define AFXDP_MTU_MAX (4096 - 256 - 18)
 
 /* Opens the socket. Retries for up to 1 s while the queue is busy, because the kernel releases the
@@ -47,7 +48,7 @@ struct afxdp_drops {
 	uint64_t rx_dropped, rx_invalid_descs, tx_invalid_descs;
 	uint64_t rx_ring_full, rx_fill_ring_empty, tx_ring_empty;
 };
-/* Adds the counters of the socket to @d. Returns 0 or -errno. Any thread. */
+/* Adds the counters of the socket to @d. Returns 0 or -errno. Any thread may call this. */
 int afxdp_drops(const struct transport *transport, struct afxdp_drops *d);
 
 #endif

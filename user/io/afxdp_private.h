@@ -11,10 +11,10 @@
 
 struct afxdp {
 	struct transport transport;
-	/* hot: used in each turn of the worker's loop */
+	/* hot: used in each iteration of the worker's loop */
 	struct xsk_ring_cons rx, completion;
 	struct xsk_ring_prod fill, tx;
-	uint8_t *area;
+	uint8_t *area;	    /* the memory of the UMEM */
 	uint32_t chunk;	    /* bytes, a power of two */
 	uint32_t frame_max; /* the largest frame that the NIC sends, with Ethernet header */
 	uint32_t lent_count, idle_count;

@@ -22,7 +22,7 @@
 #define FRAMES_DEFAULT 4096
 #define PROBE_FRAMES 64
 #define KERNEL_HEADROOM 256 /* XDP_PACKET_HEADROOM, taken from each chunk */
-#define BUSY_POLL_BUDGET 64 /* packets per call; the most that drivers are tested with */
+#define BUSY_POLL_BUDGET 64 /* packets per poll; the most that drivers are tested with */
 #define LINK_HEADER_MAX 22  /* Ethernet and two VLAN tags; see chunk_for() */
 
 /* How long the bind to a busy queue is repeated, and the pause between two attempts. The kernel
@@ -37,7 +37,7 @@ static size_t area_bytes(const struct afxdp *a)
 	return (size_t)(a->rx_frames + a->tx_frames) * a->chunk;
 }
 
-/* Deletes the socket, then the UMEM. The socket uses the descriptor of the UMEM, which
+/* Deletes the socket before the UMEM, because the socket uses the descriptor of the UMEM, which
  * xsk_umem__delete() closes. */
 static void close_socket(struct afxdp *a)
 {
@@ -120,7 +120,7 @@ static int open_patiently(struct afxdp *a, const struct afxdp_config *config)
 	return err;
 }
 
-/* Names the process whose AF_XDP socket uses the queue. */
+/* Names in @f the process whose AF_XDP socket uses the queue, and returns -EBUSY. */
 static int explain_busy(const struct afxdp_config *config, struct fault *f)
 {
 	struct xsk_owners owners;
@@ -249,7 +249,7 @@ static struct afxdp *allocate(const struct afxdp_config *config)
 		afxdp_deinit(&a->transport);
 		return NULL;
 	}
-	madvise(a->area, area_bytes(a), MADV_DONTDUMP); /* the frames hold plaintext */
+	madvise(a->area, area_bytes(a), MADV_DONTDUMP); /* frames are decrypted in place */
 	return a;
 }
 

@@ -2,7 +2,8 @@
 /*
  * conntrack.h - queries the kernel's connection tracking, for two reasons. AF_XDP must not send the
  * packets of an outer flow that the host translates (NAT). An ICMP error must quote the addresses
- * and ports that an inner packet had before its translation. Control thread.
+ * and ports that an inner packet had before its translation. The control thread calls these
+ * functions.
  */
 #ifndef WGXDP_CONNTRACK_H
 #define WGXDP_CONNTRACK_H

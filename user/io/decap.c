@@ -36,8 +36,8 @@ static uint8_t *take(struct cursor *c, size_t len)
 	return at;
 }
 
-/* Moves the end of the packet to @len bytes after the cursor, because Ethernet may have padded the
- * packet. Returns false if there are fewer bytes. */
+/* Shortens the packet to the next @len bytes, because the sender may have padded the Ethernet
+ * frame. Returns false if the packet has fewer bytes. */
 static bool cut(struct cursor *c, size_t len)
 {
 	if ((size_t)(c->end - c->pos) < len)

@@ -38,7 +38,8 @@ static uint64_t read_word(const uint8_t *p)
 	return w;
 }
 
-/* Adds in two independent chains, so that the CPU need not wait for each carry. */
+/* Adds the @n bytes at @p to @sum, in two independent chains, so that the CPU need not wait for
+ * each carry. */
 static uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t sum)
 {
 	uint64_t other = 0, tail = 0;

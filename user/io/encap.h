@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * encap.h - the resolved destination of the messages to a peer: endpoint, source address, and
- * complete Ethernet/IP/UDP headers if the next hop is known on an attached NIC. The control thread
+ * encap.h - the resolved destination of the messages to a peer: endpoint, source address, and a
+ * template of the Ethernet, IP and UDP headers if AF_XDP can send to the peer. The control thread
  * makes an encap (io/nexthop.c) and publishes it as peer->encap. A published encap never changes,
  * and is freed through path/qsbr.h.
  */
@@ -18,8 +18,8 @@
 #define ENCAP_HEADER_MAX (14 + 40 + 8) /* Ethernet, IPv6, UDP */
 
 struct encap {
-	struct endpoint endpoint;  /* the endpoint with the resolved source if a route is known */
-	struct endpoint requested; /* the caller's endpoint; the route may choose another source */
+	struct endpoint endpoint;  /* to send to; has the resolved source if a route is known */
+	struct endpoint requested; /* as the caller gave it, with or without a source */
 	uint32_t roam_count;	   /* peer->roam_count when the encap was resolved */
 	struct encap_next {	   /* the next hop; ifindex 0 = none */
 		uint32_t ifindex;
@@ -29,13 +29,13 @@ struct encap {
 	bool via_tunnel; /* the route leads into the tunnel itself */
 	__be16 source_port;
 	bool translated; /* the host applies NAT to packets for this endpoint */
-	bool xsk_ok;	 /* @header is complete: AF_XDP may send on @ifindex */
+	bool xsk_ok;	 /* AF_XDP may send; the members from @ifindex on are filled in */
 	/* Static text or NULL. If @xsk_ok is false: why AF_XDP may not send. If @xsk_ok is true:
 	 * which IPsec policy AF_XDP bypasses. */
 	const char *why;
-	uint32_t ifindex;
+	uint32_t ifindex;		  /* the NIC through which AF_XDP sends */
 	uint8_t header_len;		  /* 42 (IPv4) or 62 (IPv6) */
-	uint8_t header[ENCAP_HEADER_MAX]; /* the class, lengths and checksums in it are 0 */
+	uint8_t header[ENCAP_HEADER_MAX]; /* template: class, lengths, ID and checksums are 0 */
 	uint16_t ip_sum, udp_sum; /* partial checksums: IPv4 header; pseudo header and ports */
 };
 
@@ -56,8 +56,8 @@ void encap_set_xsk_ok(struct encap *e, const struct encap_hop *hop);
 
 bool encap_next_same(const struct encap_next *a, const struct encap_next *b);
 
-/* Returns true if @a and @b are equal in all members that workers and `show` use. A new member must
- * be compared here. */
+/* Returns true if @a and @b are equal in all members that workers and `wgxdp show` use. Extend this
+ * function when you add such a member. */
 bool encap_same(const struct encap *a, const struct encap *b);
 
 /* Returns how many bytes the IP and UDP headers of a packet to @e have: 28 or 48. */
@@ -68,7 +68,7 @@ static inline unsigned encap_overhead(const struct encap *e)
 
 /* Writes the headers into the e->header_len bytes before @payload. Fills in the lengths for a
  * payload of @len bytes, the class @tclass (DSCP and ECN), the IPv4 ID @id, and the checksums. The
- * caller has checked that @len fits the path's MTU. Worker. */
+ * caller has checked that @len fits the path's MTU. Workers call this. */
 void encap_write(const struct encap *e, uint8_t *payload, uint32_t len, uint16_t id,
 		 uint8_t tclass);
 

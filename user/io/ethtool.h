@@ -3,7 +3,7 @@
  * ethtool.h - reads and changes, by SIOCETHTOOL, the settings of a NIC that ethtool(8) shows.
  * Reading needs no privilege; changing needs CAP_NET_ADMIN. All functions act in the network
  * namespace of the calling thread. They return -EOPNOTSUPP if the driver has no such setting, and
- * -ENODEV if there is no such link. Any thread.
+ * -ENODEV if there is no such link. Any thread may call them.
  */
 #ifndef WGXDP_ETHTOOL_H
 #define WGXDP_ETHTOOL_H
@@ -44,7 +44,7 @@ enum ethtool_offload {
 };
 
 struct ethtool_offload_state {
-	bool known; /* the kernel knows this offload; false: the other members are false */
+	bool known; /* the kernel has this offload; if not, the other members are false, too */
 	bool on;
 	bool fixed; /* the driver allows no change */
 };

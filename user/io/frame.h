@@ -16,8 +16,8 @@
 #define FRAME_BATCH 256 /* the most datagrams that a worker handles in one batch */
 
 /* Free bytes before a payload that is to be sent: Ethernet + IPv6 + UDP = 62, rounded up. A
- * received payload needs no headroom, because the vnet header of the TUN device overwrites the
- * header of the data message. */
+ * received payload needs no headroom: after decryption, the vnet header that the TUN device expects
+ * is written over the header of the WireGuard message. */
 #define FRAME_HEADROOM 64
 
 struct rx_frame {
@@ -37,13 +37,13 @@ struct encap;
 
 struct tx_frame {
 	uint8_t *payload; /* room for the UDP payload; FRAME_HEADROOM bytes before it are free */
-	uint32_t room;	  /* bytes at payload */
+	uint32_t room;	  /* size of the buffer at payload, in bytes */
 	uint32_t len;	  /* length of the UDP payload; set by the caller before send() */
 	const struct encap
 		*encap;	 /* the destination; set by the caller; valid until send() returns */
 	uint8_t tclass;	 /* DSCP and ECN; alloc() sets it to 0 */
 	bool no_gso;	 /* do not use UDP_SEGMENT: the kernel refused it for this peer */
-	int gso_error;	 /* out: the errno with which the kernel refused segmentation, else 0 */
+	int gso_error;	 /* set by send(): errno if the kernel refused segmentation, else 0 */
 	uint64_t handle; /* private to the transport */
 };
 

@@ -3,8 +3,8 @@
  * ipsec.c - finds the IPsec policy that applies to a flow. The kernel has no request for this, so
  * all policies are read and compared with the flow as in __xfrm4_selector_match(). The policy with
  * the smallest priority value decides. If several policies have the same value, the kernel uses the
- * oldest, but the list does not show their age. In that case ipsec_applies() returns true if any of
- * these policies encrypts or refuses packets.
+ * oldest of them, but does not report their age. In that case ipsec_applies() returns true if any
+ * of these policies encrypts or refuses packets.
  */
 #include "io/ipsec.h"
 
@@ -24,7 +24,7 @@ struct policy {
 
 struct policies {
 	struct netlink_list list; /* items are struct policy */
-	bool others_refused;	  /* packets without a policy are refused (setdefault) */
+	bool others_refused; /* `ip xfrm policy setdefault`: packets without a policy are blocked */
 };
 
 struct ipsec_watch {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ipsec.h - the IPsec policies (xfrm) of this network namespace for outgoing packets. Packets sent
- * by AF_XDP would bypass them. Control thread.
+ * by AF_XDP would bypass them. The control thread calls these functions.
  */
 #ifndef WGXDP_IPSEC_H
 #define WGXDP_IPSEC_H
@@ -26,7 +26,7 @@ int ipsec_fd(const struct ipsec_watch *w);
 void ipsec_drain(struct ipsec_watch *w);
 
 /* Reads all policies again. Returns 0. On failure, returns -errno and keeps the old policies; the
- * caller must then call again. */
+ * caller must then call ipsec_read() again later. */
 int ipsec_read(struct ipsec_watch *w);
 
 /* Returns true if the kernel would encrypt or refuse some outgoing packets. */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The key of the slot index. Unlike struct encap_next, it has no padding and no unused address
- * bytes. */
+/* A next hop as a key of n->users. Unlike struct encap_next, the key has no padding and no unused
+ * address bytes, so keys can be compared byte by byte. */
 struct key {
 	uint8_t bytes[4 + 1 + 16];
 	size_t len;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink.c - the request socket and addresses. Links are in netlink_link.c, routes and neighbours
- * in netlink_route.c.
+ * netlink.c - sends requests and reads the answers; lists, adds and deletes addresses. Links are in
+ * netlink_link.c, routes and neighbours in netlink_route.c.
  */
 #include "io/netlink.h"
 
@@ -15,7 +15,7 @@
 
 #include "io/netlink_private.h"
 
-#define DUMP_ATTEMPTS 16 /* attempts at a dump that concurrent changes interrupt */
+#define DUMP_ATTEMPTS 16 /* how often a dump is tried if concurrent changes interrupt it */
 #define LIST_ROOM 16	 /* initial size of a list, in items */
 
 /* Requests ------------------------------------------------------------------------------------ */
@@ -32,8 +32,8 @@ static struct netlink *open_protocol(int protocol)
 		goto free_nl;
 	if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID))
 		goto close_socket;
-	/* Errors are ignored: without extended acknowledgements, netlink_error() returns
-	 * strerror(). */
+	/* Ignore errors of both calls: if the kernel has no extended acknowledgements,
+	 * netlink_error() returns strerror(). */
 	(void)mnl_socket_setsockopt(nl->socket, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)mnl_socket_setsockopt(nl->socket, NETLINK_CAP_ACK, &on, sizeof(on));
 	nl->seq = (uint32_t)time(NULL);
@@ -327,7 +327,7 @@ int netlink_delete_address(struct netlink *nl, uint32_t ifindex, const struct pr
 struct address {
 	uint32_t ifindex;
 	struct prefix prefix;
-	bool tentative; /* duplicate detection is in progress */
+	bool tentative; /* duplicate address detection is in progress */
 };
 
 static int take_address(const struct nlmsghdr *nlh, void *ctx)

@@ -38,9 +38,9 @@ struct netlink_link {
 	bool no_arp;	    /* IFF_NOARP or point-to-point: its neighbours have no MAC addresses */
 	uint32_t rx_queues; /* created queues; netlink_queues() returns how many are in use */
 	uint32_t xdp_prog_id; /* id of the XDP program in any mode; 0 = none */
-	uint8_t xdp_mode;     /* IFLA_XDP_ATTACHED */
+	uint8_t xdp_mode;     /* XDP_ATTACHED_...: none, native, generic, hardware or several */
 	uint32_t master;    /* the bridge, bond or other master (not VRF) of this link; 0 = none */
-	char kind[16];	    /* "veth", "tun", "" */
+	char kind[16];	    /* type of a virtual device, such as "veth"; "" for a physical NIC */
 	uint8_t hop_limit6; /* hop limit of IPv6 packets whose route sets none */
 };
 
@@ -116,7 +116,7 @@ int netlink_missing_address(struct netlink *nl, uint32_t ifindex, const struct p
 struct netlink_route {
 	uint32_t ifindex;
 	bool has_gateway, local; /* local: the destination is an address of this host */
-	uint8_t gateway_family;	 /* AF_INET6 for IPv4 via IPv6 */
+	uint8_t gateway_family;	 /* may be AF_INET6 even if the route is an IPv4 route */
 	uint8_t gateway[16];
 	bool has_source;
 	uint8_t source[16]; /* the caller's source address if set, else the kernel's choice */
@@ -145,8 +145,8 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, const struct net
 int netlink_default_route(struct netlink *nl, uint8_t family, const struct netlink_flow *flow,
 			  struct netlink_route *out);
 
-/* Asks whether the stack would accept a datagram from @from->remote to UDP port @port (network
- * order) of @from->local that arrived at the link @from->ifindex. The stack refuses martian
+/* Asks whether the kernel would accept a datagram from @from->remote to UDP port @port (network
+ * order) of @from->local that arrived at the link @from->ifindex. The kernel refuses martian
  * sources, and sources that the reverse-path filter of the interface refuses. Returns 0 (accepted),
  * -EXDEV (refused), or another -errno (not known). */
 int netlink_check_source(struct netlink *nl, const struct endpoint *from, __be16 port);
@@ -201,7 +201,7 @@ enum netlink_changed {
 	NETLINK_CHANGED_ADDRESS = 1 << 1,
 	NETLINK_CHANGED_ROUTE = 1 << 2, /* routes, rules, next hops */
 	NETLINK_CHANGED_NEIGHBOUR = 1 << 3,
-	NETLINK_CHANGED_FORWARDING = 1 << 4, /* net.ipv[46].conf.*.forwarding and the like */
+	NETLINK_CHANGED_FORWARDING = 1 << 4, /* sysctls in net.ipv[46].conf, such as forwarding */
 	/* The socket overran, so messages about links may be missing: query the links again. */
 	NETLINK_CHANGED_LOST = 1 << 5,
 	NETLINK_CHANGED_RULE = 1 << 6, /* a rule; NETLINK_CHANGED_ROUTE is set, too */
@@ -211,7 +211,7 @@ struct netlink_neighbour_event {
 	uint32_t ifindex;
 	uint8_t family, addr[16];
 	bool valid;
-	uint8_t mac[6]; /* only if @valid */
+	uint8_t mac[6]; /* all zero unless @valid */
 };
 
 struct netlink_watch *netlink_watch_open(void); /* returns NULL and sets errno on failure */

@@ -5,7 +5,7 @@
 
 #include "io/netlink_private.h"
 
-#define READS_MAX 256 /* recv() calls in one netlink_events_read() */
+#define READS_MAX 256 /* the most recv() calls in one netlink_events_read() */
 
 int netlink_events_open(struct netlink_events *e, int protocol)
 {

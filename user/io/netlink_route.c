@@ -379,7 +379,7 @@ int netlink_neighbour_release(struct netlink *nl, uint32_t ifindex, uint8_t fami
 		return 0;
 	if (n.valid)
 		return set_managed(nl, 0, ifindex, family, addr, 0);
-	/* The neighbour does not answer, so the entry would only fill the table. */
+	/* The neighbour does not answer, so delete the entry, which would only fill the table. */
 	return netlink_talk(nl, begin_neighbour(nl, RTM_DELNEIGH, 0, ifindex, family, addr), NULL,
 			    NULL);
 }

@@ -12,11 +12,11 @@
 
 struct netlink;
 
-/* A value type with all properties that our own rules can have. */
+/* A rule, with only those properties that the rules of wgxdp can have. */
 struct netlink_rule {
 	uint8_t family; /* AF_INET or AF_INET6 */
-	bool invert;	/* "not": the rule holds for packets that do not match */
-	bool other;	/* in a dump: the rule has a property that this struct lacks */
+	bool invert;	/* "not": the rule applies to packets that do not match its selector */
+	bool other;	/* netlink_rules(): the rule has a property that this struct lacks */
 	uint32_t priority;
 	uint32_t table;		       /* routing table to look up */
 	uint32_t fwmark;	       /* 0 = any packet */

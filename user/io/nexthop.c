@@ -8,7 +8,8 @@
  *                      └─▶ via an attached NIC ▶ neighbour ─┬─▶ not yet valid ─▶ UDP socket
  *                                                           └─▶ valid ─────────▶ AF_XDP
  *
- * neighbours.h keeps the kernel's neighbour entry fresh as long as a peer uses it.
+ * An attached NIC is one on which this daemon has AF_XDP sockets. neighbours.h keeps the kernel's
+ * neighbour entry fresh as long as a peer uses it.
  */
 #include "io/nexthop.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nexthop.h - turns an endpoint into an encap: queries route, source and neighbour, and finds out
- * whether AF_XDP can send to the endpoint through an attached NIC. Control thread.
+ * nexthop.h - resolves an endpoint to a struct encap: queries route, source and neighbour, and
+ * finds out whether AF_XDP can send to the endpoint through one of the NICs. The control thread
+ * calls this.
  */
 #ifndef WGXDP_NEXTHOP_H
 #define WGXDP_NEXTHOP_H
@@ -17,7 +18,7 @@ struct nexthop_env {
 	uint8_t ttl;	      /* TTL of IPv4 packets whose route sets none */
 	const uint32_t *nics; /* the ifindices of NICs on which AF_XDP may send */
 	unsigned nic_count;
-	uint32_t tunnel; /* ifindex of our own interface; 0 = in another namespace */
+	uint32_t tunnel; /* ifindex of the tunnel interface; 0 = it is in another namespace */
 	struct neighbours *neighbours;
 	uint32_t user; /* slot of the peer, the @user for neighbours_use() */
 };

@@ -19,7 +19,8 @@ struct search {
 	struct nft_hooks found;
 };
 
-/* Joins both names, in which the kernel allows any byte. */
+/* Sets @name to "TABLE CHAIN" unless it already names a chain. The kernel allows any byte in these
+ * names, so makes the text printable. */
 static void keep_name(char name[static NFT_HOOK_NAME_LEN], const struct nlattr *table,
 		      const struct nlattr *chain)
 {
@@ -45,7 +46,7 @@ static bool is_name_of(const struct nlattr *device, const char *nic)
 	       !memcmp(nic, text, len);
 }
 
-/* Returns true if the chain with this hook is a chain of @nic. */
+/* Returns true if the hook of a chain lists @nic among its devices. */
 static bool is_chain_of(const struct nlattr *hook, const char *nic)
 {
 	const struct nlattr *devices = netlink_nested(hook, NFTA_HOOK_DEVS, 0), *device;
@@ -57,8 +58,8 @@ static bool is_chain_of(const struct nlattr *hook, const char *nic)
 	return found;
 }
 
-/* Returns where the name of a chain with this family, type and hook belongs, or NULL if AF_XDP does
- * not bypass the chain on the NIC. */
+/* Returns the member of s->found for the name of a chain with this family, type and hook, or NULL
+ * if AF_XDP does not bypass the chain on the NIC. */
 static char *find_place(struct search *s, uint8_t family, const char *type,
 			const struct nlattr *hook)
 {

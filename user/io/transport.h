@@ -6,7 +6,7 @@
  * handshakes for several workers. The control thread calls deinit, but only while no reader uses
  * the transport.
  *
- *        recv ──▶ the reader owns the frames ──▶ sweep  rx: used in place, returned within the turn
+ *        recv ──▶ the reader owns the frames ──▶ sweep  rx: used in place, only until sweep
  *        alloc ─▶ the reader owns the frames ──▶ send   tx: every allocated frame must be passed to
  *                                                           send(), which frees a frame with len 0
  *                                                           without sending it
@@ -55,12 +55,12 @@ struct transport {
 	uint32_t ifindex; /* ifindex of the NIC; 0 = any (udp) */
 	uint32_t layer3;  /* interface where IP receives packets: the NIC, or its bridge or bond */
 	uint32_t mtu;	  /* the largest IP packet sent without fragmenting; 0 = no limit (udp) */
-	/* Set by sweep(): how many frames the kernel has not consumed from the tx ring yet.
-	 * poll() does not wake for them, so the worker sweeps again soon while this is not 0.
-	 * Reader only. */
+	/* Set by sweep(): how many frames the kernel has not consumed from the tx ring yet. poll()
+	 * does not wake for them, so the worker sweeps again soon while this is not 0. Only the
+	 * reader uses this member. */
 	unsigned unsent;
-	/* Set by sweep(): how full the queue between send() and the NIC is, in sixteenths. For
-	 * UDP sockets, stays 0 until a send buffer is full. Reader only. */
+	/* Set by sweep(): how full the queue between send() and the NIC is, in sixteenths. For UDP
+	 * sockets, stays 0 until a send buffer is full. Only the reader uses this member. */
 	unsigned fullness;
 	/* Busy polling: recv() makes the kernel poll the queue, and the reader sleeps only after
 	 * this time without a packet. 0 = no busy polling. */

@@ -6,9 +6,10 @@
  *   IPv6 socket ──┘  fd
  *                 ◀─────── sendmmsg ◀── trains of equal frames ◀── worker ◀── alloc()
  *
- * With UDP_GRO, a slot may hold up to 64 KiB of datagrams of one sender. All have the same length,
- * except that the last may be shorter. With UDP_SEGMENT, up to 64 such frames to one destination
- * are sent as one message (a train).
+ * A slot is the buffer of one received message. With UDP_GRO, it may hold up to 64 KiB of datagrams
+ * of one sender. All have the same length, except that the last may be shorter. With UDP_SEGMENT,
+ * up to 64 such datagrams to one destination are sent as one message. This file and udp_batch.c
+ * call such a message a train.
  *
  * There is one socket per family, because one IPv6 socket for both would need mapped addresses in
  * every control message. In both directions the local address of a datagram is in its packet info
@@ -18,7 +19,8 @@
  * IP_RECVERR is off, because with it an ICMP error caused by one peer would make the next send to
  * another peer fail.
  *
- * The functions under "any thread" below use only the descriptors.
+ * Any thread may call the functions in the section "any thread", because they use only the
+ * descriptors, which do not change after setup.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -184,7 +186,7 @@ static int allocate(struct udp **out)
 		free(u);
 		return -ENOMEM;
 	}
-	madvise(area, UDP_AREA_BYTES, MADV_DONTDUMP); /* the datagrams hold plaintext */
+	madvise(area, UDP_AREA_BYTES, MADV_DONTDUMP); /* datagrams are decrypted in place */
 	u->area = area;
 	u->transport.ops = &udp_ops;
 	u->transport.fd = u->fds[UDP_V4] = u->fds[UDP_V6] = -1;
@@ -219,7 +221,7 @@ int udp_new(struct transport **transport, uint16_t *port, uint32_t fwmark, struc
 	return fault(f, err, "UDP port %u: cannot open a socket: %s", *port, strerror(-err));
 }
 
-/* Opens a socket for each family that the leader has, on its port and with its fwmark. */
+/* Opens a socket for each family in which @leader has a socket, with the same port and fwmark. */
 static int open_members(struct udp *u, const struct udp *leader)
 {
 	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
@@ -296,8 +298,8 @@ void udp_set_offloads(struct transport *transport, bool gso, bool gro)
 	for (unsigned i = 0; i < UDP_FAMILIES; i++) {
 		if (u->fds[i] < 0)
 			continue;
-		/* Setting the option to its default value shows whether the kernel knows it (Linux
-		 * 4.18). */
+		/* Setting UDP_SEGMENT to 0, its default, shows whether the kernel has the option
+		 * (Linux 4.18). */
 		u->gso &= !setsockopt(u->fds[i], IPPROTO_UDP, UDP_SEGMENT, &unused, sizeof(unused));
 		u->gro &= !set_int(u->fds[i], IPPROTO_UDP, UDP_GRO, gro);
 	}

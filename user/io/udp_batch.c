@@ -76,11 +76,10 @@ static void describe(struct udp_rx *rx, struct mmsghdr *m)
 }
 
 /* Chooses how many slots the next recvmmsg() of @family offers. The last recvmmsg() filled @filled
- * slots, @joined of them with several datagrams. If most of the filled slots have several
- * (UDP_GRO), the next call offers only a few slots: they hold many datagrams, which are still in
- * the cache when they are decrypted. Otherwise the next call offers twice as many slots as were
- * filled. It does not always offer all slots, because each slot that stays empty costs the time to
- * prepare it. */
+ * slots, @joined of them with several datagrams (UDP_GRO). If most of the filled slots have several
+ * datagrams, the next call offers only a few slots, so that all datagrams are still in the cache
+ * when they are decrypted. Otherwise the next call offers twice as many slots as were filled. It
+ * does not always offer all slots, because preparing a slot takes time even if it stays empty. */
 static void adapt_vlen(struct udp *u, unsigned family, unsigned filled, unsigned joined)
 {
 	unsigned vlen = 2 * joined > filled ? UDP_RX_SLOTS_MIN : 2 * filled;
@@ -130,7 +129,7 @@ static void fill_slots(struct udp *u, unsigned family, unsigned max)
 	transport_count(&u->transport.stats.rx_oversized, oversized);
 }
 
-/* Splits the contents of the slots into datagrams. Returns their number. */
+/* Fills @frames with up to @max of the datagrams in the slots. Returns how many it filled. */
 static unsigned take_datagrams(struct udp *u, struct rx_frame *frames, unsigned max)
 {
 	unsigned n = 0, data = 0;
@@ -194,8 +193,8 @@ unsigned udp_recv(struct transport *transport, struct rx_frame *frames, unsigned
 
 /* ---- sending ---- */
 
-/* Writes the class as the first control message. Returns the length of that message; 0 for class 0,
- * which is the socket's default. */
+/* Writes the traffic class as the first control message. Returns the length of that message; 0 for
+ * class 0, which is the socket's default and needs no message. */
 static size_t write_tclass(int family, int tclass, struct cmsghdr *c)
 {
 	if (!tclass)
@@ -299,8 +298,8 @@ static bool refuses_segments(int error)
 }
 
 /* Sends the frames of message @k singly, because the kernel refused the message with @error. If the
- * message was a train and the kernel seems to have refused segmentation, sets the gso_error of the
- * frames. Returns how many frames the kernel accepted. */
+ * message had several frames (UDP_SEGMENT) and the kernel seems to have refused segmentation, sets
+ * the gso_error of the frames. Returns how many frames the kernel accepted. */
 static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
 {
 	unsigned sent = 0, count = u->first[k + 1] - u->first[k];
@@ -320,8 +319,9 @@ static unsigned send_singly(struct udp *u, int fd, unsigned k, int error)
 	return sent;
 }
 
-/* Sends the first @n of u->msgs. After a message that the kernel refuses, goes on with the next
- * one, unless the socket is full. Returns how many frames the kernel accepted. */
+/* Sends the first @n of u->msgs. If the kernel refuses a message, sends its frames singly and goes
+ * on with the next message. If the send buffer is full, gives up the remaining messages. Returns
+ * how many frames the kernel accepted. */
 static unsigned flush(struct udp *u, int fd, unsigned n)
 {
 	unsigned done = 0, sent = 0;
@@ -345,14 +345,14 @@ static unsigned flush(struct udp *u, int fd, unsigned n)
 	return sent;
 }
 
-/* Returns true if @f may follow @first in one train. */
+/* Returns true if @f may follow @first in one UDP_SEGMENT message. */
 static bool same_train(const struct tx_frame *first, const struct tx_frame *f)
 {
 	return f->encap == first->encap && f->tclass == first->tclass && !f->no_gso &&
 	       f->len <= first->len;
 }
 
-/* Returns true if @f may be sent in a train. The kernel refuses segments that need
+/* Returns true if @f may be sent in a UDP_SEGMENT message. The kernel refuses segments that need
  * fragmentation. */
 static bool may_segment(const struct udp *u, const struct tx_frame *f)
 {
@@ -366,8 +366,8 @@ static bool to_family(const struct tx_frame *f, int family)
 	return f->len && f->encap && f->encap->endpoint.remote.sa.sa_family == family;
 }
 
-/* Adds @f to the message @m, and to queued[]. If @f follows the last piece of @m directly in
- * memory, the two become one piece. */
+/* Adds @f to the message @m, and to queued[]. If @f directly follows the last iovec of @m in
+ * memory, extends this iovec; otherwise adds an iovec. */
 static void append(struct udp *u, struct msghdr *m, unsigned *queued, struct tx_frame *f)
 {
 	struct iovec *last = m->msg_iovlen ? &m->msg_iov[m->msg_iovlen - 1] : NULL;
@@ -379,9 +379,9 @@ static void append(struct udp *u, struct msghdr *m, unsigned *queued, struct tx_
 		m->msg_iov[m->msg_iovlen++] = (struct iovec){ f->payload, f->len };
 }
 
-/* Builds one message from @frames[@at] and those of the following frames that can be sent in the
- * same train. Frames to other destinations in between are left for later messages. The order of
- * frames to one destination is kept. */
+/* Builds message @k from @frames[@at] and those of the following frames that can be sent in the
+ * same UDP_SEGMENT message (a train). Skips frames to other destinations, which later messages
+ * take. Keeps the order of the frames to one destination. */
 static void build_train(struct udp *u, unsigned k, unsigned *queued, struct tx_frame *frames,
 			unsigned n, unsigned at, bool *taken)
 {
@@ -416,7 +416,7 @@ static void build_train(struct udp *u, unsigned k, unsigned *queued, struct tx_f
 		add_segment_size(m, (uint16_t)first->len, &u->controls[k]);
 }
 
-/* Sends the frames that go to @family. @n: number of @frames, at most FRAME_BATCH. */
+/* Sends those of the @n @frames that go to an address of @family. @n is at most FRAME_BATCH. */
 static unsigned send_family(struct udp *u, int family, struct tx_frame *frames, unsigned n)
 {
 	int fd = u->fds[family == AF_INET ? UDP_V4 : UDP_V6];

@@ -10,11 +10,11 @@
 
 #include "io/udp.h"
 
-/* Room for the largest datagram; a test of truncation defines a smaller room. */
+/* Bytes for the largest datagram. A test of truncation defines a smaller value. */
 #ifndef UDP_ROOM
 #define UDP_ROOM 65536
 #endif
-#define UDP_RX_SLOTS 64
+#define UDP_RX_SLOTS 64 /* buffers for recvmmsg(); with UDP_GRO, one may get several datagrams */
 /* Every call of udp_recv() whose number is a multiple of this reads both families, even a family
  * that had no datagram when it was last read. The value is odd, so that these calls begin with each
  * family in turn. */
@@ -26,8 +26,8 @@
 #define UDP_TX_BYTES ((size_t)FRAME_BATCH * 65536)
 #define UDP_AREA_BYTES (UDP_RX_BYTES + UDP_TX_BYTES)
 
-/* Limits of a train. Linux before 6.9 refuses more segments, and the whole payload must fit an IPv6
- * datagram. */
+/* Limits of a train, which is a message with UDP_SEGMENT. Linux before 6.9 refuses more segments,
+ * and the whole payload must fit an IPv6 datagram. */
 #define UDP_TRAIN_MAX 64
 #define UDP_TRAIN_BYTES (65535 - 40 - 8)
 
@@ -61,15 +61,15 @@ struct udp {
 	bool gso;		  /* UDP_SEGMENT may be used */
 	bool gro;		  /* UDP_GRO is on */
 	bool quiet[UDP_FAMILIES]; /* there was no datagram when the family was last read */
-	unsigned calls;		  /* calls of udp_recv() that had room for more datagrams */
+	unsigned calls;		  /* number of calls of udp_recv() that read the sockets */
 	/* Receiving: slots [0, filled) hold datagrams. recv() has already returned the datagrams in
 	 * slots [0, at), and the datagrams before @offset in slot [at]. */
 	unsigned filled, at;
 	uint32_t offset;
 	unsigned rx_vlen[UDP_FAMILIES]; /* number of slots that the next recvmmsg() offers */
-	/* Sending: frames follow each other in memory, so that a train is one piece. */
-	size_t tx_used;	   /* bytes */
-	bool was_full;	   /* a send buffer was full; sweep() asks how full it still is */
+	/* Sending: frames follow each other in memory, so that a train needs few iovecs. */
+	size_t tx_used;	   /* allocated bytes of the UDP_TX_BYTES in @area */
+	bool was_full;	   /* a send buffer was full; sweep() measures how full it is now */
 	unsigned tx_count; /* frames that the worker has allocated and not sent yet */
 	uint8_t *area;	   /* UDP_RX_BYTES for receiving, then UDP_TX_BYTES for sending */
 	struct udp_rx rx[UDP_RX_SLOTS];

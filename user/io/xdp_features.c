@@ -80,7 +80,7 @@ out:
 }
 
 struct queue_walk {
-	uint32_t senders; /* the id of the last tx queue, plus one */
+	uint32_t senders; /* the highest id of a tx queue, plus one */
 	xdp_features_fn fn;
 	void *ctx;
 };

@@ -12,7 +12,7 @@
 #include "io/netlink_request.h"
 #include "io/xdp_features.h"
 
-#define OWNERS_NAMED 4 /* at most so many owners are named in a sentence */
+#define OWNERS_NAMED 4 /* the most owners that an error message names */
 
 struct queue {
 	bool used;	/* the queue has an AF_XDP socket */
@@ -82,9 +82,9 @@ static int read_sockets(struct xsk_search *s)
 	return err;
 }
 
-/* Their processes ------------------------------------------------------------------------------ */
+/* The processes of the sockets ----------------------------------------------------------------- */
 
-/* Returns true if the process of a socket is still to be found. */
+/* Returns true if a socket was found whose process is not known yet. */
 static bool is_incomplete(const struct xsk_search *s)
 {
 	for (uint32_t i = 0; i < NIC_QUEUES_MAX; i++)
@@ -100,7 +100,7 @@ static void note_process(struct xsk_search *s, uint32_t inode, int pid)
 			s->queues[i].pid = pid;
 }
 
-/* Notes which of the sockets the process has open. */
+/* Stores @pid for each of the sockets that the process @pid has open. */
 static void look_into(struct xsk_search *s, int pid)
 {
 	const struct dirent *entry;
@@ -138,7 +138,7 @@ static void find_processes(struct xsk_search *s)
 	closedir(proc);
 }
 
-/* Reads the name of a process, which the process may choose freely. */
+/* Reads the name of the process @pid. A process can choose any name, so makes it printable. */
 static void read_program(int pid, char program[static 16])
 {
 	char path[32];
@@ -184,8 +184,8 @@ void xsk_owners_read(uint32_t ifindex, uint32_t begin, uint32_t end, struct xsk_
 	out->known = !read_sockets(&s);
 	find_processes(&s);
 	list_owners(&s, out);
-	/* Linux 6.8 to 6.14 list queues, but not whether a queue has a socket. So a list without
-	 * any socket says nothing. */
+	/* Linux 6.8 to 6.14 list queues, but not whether a queue has a socket. So only a list that
+	 * shows a socket is reliable. */
 	out->known |= out->count > 0;
 }
 

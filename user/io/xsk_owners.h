@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xsk_owners.h - finds the queues of a NIC that have AF_XDP sockets, and the processes that own the
- * sockets. Changes nothing, but the kernel may load its module xsk_diag to answer. Any thread.
+ * sockets. Changes nothing, but the kernel may load its module xsk_diag to answer. Any thread
+ * may call these functions.
  *
  *   queues of the NIC (netdev family, Linux 6.15) ─┬─▶ queues ─▶ /proc: processes ─▶ owners
  *   sockets of this network namespace (xsk_diag)  ─┘
@@ -15,7 +16,7 @@
 #include "util/fault.h"
 #include "wgxdp/maps.h"
 
-/* Neighbouring queues whose sockets belong to the same process. */
+/* The queues @first to @last, whose sockets belong to the same process. */
 struct xsk_owner {
 	uint32_t first, last;
 	int pid;	  /* 0 = unknown */
@@ -36,8 +37,8 @@ void xsk_owners_read(uint32_t ifindex, uint32_t begin, uint32_t end, struct xsk_
 #define XSK_OWNER_TEXT_LEN 80
 const char *xsk_owner_text(const struct xsk_owner *owner, char text[static XSK_OWNER_TEXT_LEN]);
 
-/* Returns -EBUSY, with @f filled in: the sockets of @o keep ours from the queues of @nic. @o must
- * have at least one owner. */
+/* Fills in @f with the message that the programs in @o use queues of @nic, and returns -EBUSY. @o
+ * must have at least one owner. */
 int xsk_owners_fault(const struct xsk_owners *o, const char *nic, struct fault *f);
 
 #endif

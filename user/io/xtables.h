@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* xtables.h - finds rules of legacy iptables (xtables) that may mark datagrams of the host itself,
  * and so change their route. Packets sent by AF_XDP bypass these rules. The kernel does not report
- * when these rules change. Control thread. */
+ * when these rules change. The control thread calls this function. */
 #ifndef WGXDP_XTABLES_H
 #define WGXDP_XTABLES_H
 

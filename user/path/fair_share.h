@@ -24,7 +24,7 @@
 /* The shares are enforced when the queue is at least this full, in sixteenths. */
 #define FAIR_SHARE_FROM 12
 
-#define FAIR_SHARE_PEERS 256 /* a power of two; peers whose slots collide share one count */
+#define FAIR_SHARE_PEERS 256 /* a power of two; peers with the same slot % 256 share a count */
 
 /* Counts, by peer, the messages that were added to one queue recently. All counts are halved from
  * time to time. */

@@ -183,8 +183,8 @@ void gro_add(struct gro *g, uint8_t *ip, uint32_t len, uint32_t slot)
 			return;
 		*newest = (uint16_t)g->group_count;
 	} else {
-		/* The flow of this packet is unknown (a fragment, for example), so no later packet
-		 * may be written before it: all groups end here. */
+		/* The flow of this packet (a fragment, for example) is unknown. End all groups, so
+		 * that no later packet of the same flow is written before this packet. */
 		memset(g->flows, 0xff, sizeof(g->flows));
 	}
 	g->groups[g->group_count++] = (struct gro_group){

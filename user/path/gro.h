@@ -37,8 +37,8 @@
 
 struct gro_packet {
 	uint8_t *ip;
-	uint32_t len; /* length of the IP packet */
-	uint32_t slot;
+	uint32_t len;	     /* length of the IP packet */
+	uint32_t slot;	     /* slot number of the peer from which the packet came */
 	uint16_t next;	     /* next packet of its group; GRO_NONE = last */
 	uint16_t header_len; /* IP and transport header; 0 = not a plain TCP or UDP packet */
 	uint16_t l4;	     /* offset of the transport header */
@@ -78,8 +78,8 @@ struct gro_head {
 	uint8_t headers[GRO_HEADERS_MAX];
 };
 
-/* Fills @head and @iov so that one writev() of @iov writes the merged packet of @group, which has
- * more than one packet. Returns the number of elements of @iov that are used. */
+/* Fills @head and @iov so that one writev() of @iov writes @group as one merged packet. @group must
+ * have more than one packet. Returns the number of elements of @iov that are used. */
 unsigned gro_build(const struct gro *g, const struct gro_group *group, struct gro_head *head,
 		   struct iovec iov[static GRO_IOV_MAX]);
 

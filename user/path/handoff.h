@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handoff.h - from a worker to the control thread: three single-producer single-consumer rings, for
- * small notes, for whole handshake messages, and for packets that the control thread answers with
- * an ICMP error. If a ring is full, new items for it are dropped.
+ * handoff.h - passes items from a worker to the control thread, in three single-producer
+ * single-consumer rings: small notes, whole handshake messages, and packets that the control thread
+ * answers with an ICMP error. If a ring is full, new items for it are dropped.
  *
  *   worker ──handoff_note()───▶ notes    ──handoff_take_note()────▶ control (woken by eventfd)
  *          ──handoff_message()▶ messages ──handoff_take_message()─▶
@@ -32,7 +32,7 @@ struct note {
 	uint32_t slot;	      /* slot of the peer, which may be gone when the note is read */
 	uint64_t serial;      /* serial of the peer; shows whether the slot still belongs to it */
 	uint32_t index;	      /* NOTE_CONFIRMED: local index of the session; NOTE_NO_GSO: errno */
-	struct endpoint from; /* NOTE_ROAMED: new endpoint; NOTE_UNALLOWED: the source, port 0 */
+	struct endpoint from; /* NOTE_ROAMED: new endpoint; NOTE_UNALLOWED: source, with port 0 */
 };
 
 struct handshake_message {
@@ -63,7 +63,8 @@ bool handoff_message(struct handoff *h, const struct endpoint *from, const void 
 /* Worker: adds the part of a packet that an ICMP error quotes. Returns false if the ring is
  * full. */
 bool handoff_unsent(struct handoff *h, const uint8_t *packet, size_t len, uint16_t mtu);
-/* Worker, once a turn: wakes the control thread if anything was added since the last kick. */
+/* Worker: wakes the control thread if anything was added since the last kick. Called once in each
+ * iteration of the worker's loop. */
 void handoff_kick(struct handoff *h);
 
 /* Worker: wakes the control thread now, even if nothing was added. */
@@ -78,7 +79,7 @@ bool handoff_take_unsent(struct handoff *h, struct unsent_packet *u);
 /* Control thread: returns true if notes were dropped since the last call. A dropped note may have
  * been about any peer. */
 bool handoff_notes_lost(struct handoff *h);
-/* Control thread: the number of messages in the ring, which measures the load. */
+/* Control thread: returns the number of messages in the ring, as a measure of the load. */
 unsigned handoff_messages_waiting(const struct handoff *h);
 bool handoff_unsent_waiting(const struct handoff *h);
 

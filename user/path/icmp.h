@@ -17,14 +17,15 @@
 
 /* Returns true if an ICMP error may answer the inner IP packet of @len bytes. Returns false for
  * multicast, broadcast, ICMP errors, fragments other than the first, and packets with an invalid
- * source address. The packet may have been truncated to ICMP_QUOTED_MAX bytes. Any thread. */
+ * source address. The packet may have been truncated to ICMP_QUOTED_MAX bytes. Any thread may call
+ * this. */
 bool icmp_answerable(const uint8_t *packet, size_t len);
 
 /* Builds the ICMP or ICMPv6 message, without an IP header, that answers the inner packet: "host
  * unreachable" or "address unreachable"; or, if @mtu is not 0, "fragmentation needed" (RFC 1191) or
  * "packet too big", where @mtu is the largest packet that can be sent. The checksum of ICMPv6 is
- * left 0, because the kernel computes it for raw sockets. Returns the length, or 0 if the packet
- * may not be answered. Any thread. */
+ * left 0, because the kernel computes it for raw sockets. Returns the length, or 0 if no ICMP error
+ * may answer the packet. Any thread may call this. */
 size_t icmp_error(uint8_t out[static ICMP_ERROR_MAX], const uint8_t *packet, size_t len,
 		  uint16_t mtu);
 

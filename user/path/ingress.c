@@ -3,13 +3,14 @@
  * ingress.c - the receive chain. ingress_run() at the end of the file lists its steps; each step
  * works on a whole batch. A message is decrypted in place:
  *
- *   before:  | type 4 | index | counter | ciphertext ................ | tag |      [W] 5.4.6
+ *   before:  | type 4 | index | counter | ciphertext ................ | tag |
  *            0        4       8         16
  *   after:             | vnet header 10 | IP packet ........ | padding |
  *                      6                16
  *
- * The vnet header overwrites half of the index, and the counter. Nothing in a packet is trusted
- * before its tag is verified; the index only selects the key.
+ * The message is a "transport data message" of the WireGuard paper (5.4.6). The vnet header
+ * overwrites half of the index, and the counter. Nothing in a packet is trusted before its tag is
+ * verified; the index only selects the key.
  */
 #include <errno.h>
 #include <string.h>
@@ -33,8 +34,8 @@ static enum reason hand_over(struct worker *w, const struct rx_frame *f)
 		       : REASON_queue_full;
 }
 
-/* Finds the session of the data message in @f and fills @p. @last: the message before it, which
- * likely has the same session; or NULL. */
+/* Finds the session of the data message in @f and fills @p. @last: the previous data message of the
+ * batch, which likely has the same session; or NULL. */
 static enum reason lookup_session(struct worker *w, const struct rx_frame *f,
 				  const struct in_packet *last, struct in_packet *p)
 {
@@ -86,9 +87,9 @@ static unsigned lookup_sessions(struct worker *w, unsigned n)
 }
 
 /* Returns true if the source of @f is a new endpoint of @p. The endpoint follows the newest
- * authenticated packet, [W] 2.1. If the endpoint would change, the outer checksums are verified, so
- * that a corrupted header cannot redirect a peer. The checksums cover the ciphertext, so this check
- * runs before the message is decrypted in place. */
+ * authenticated packet (WireGuard paper, 2.1). If the endpoint would change, the outer checksums
+ * are verified, so that a corrupted header cannot redirect a peer. The checksums cover the
+ * ciphertext, so this check runs before the message is decrypted in place. */
 static bool has_roamed(struct peer *p, const struct rx_frame *f)
 {
 	struct endpoint from = frame_endpoint(f);
@@ -98,9 +99,9 @@ static bool has_roamed(struct peer *p, const struct rx_frame *f)
 	return !endpoint_martian(&from) && (!f->l3 || encap_checksum_fits(f->l3, f->payload - 8));
 }
 
-/* Returns true for two datagrams of one session that the kernel joined (UDP_GRO), because both
- * frames point to the same copy of the addresses. May return false for other frames even if their
- * addresses are equal. */
+/* Returns true if both packets belong to one session and their frames point to the same copy of the
+ * addresses, as datagrams do that the kernel joined (UDP_GRO). May return false for other packets
+ * even if their addresses are equal. */
 static bool same_outer(const struct in_packet *a, const struct in_packet *b)
 {
 	return a->session == b->session && a->frame->source == b->frame->source &&
@@ -220,9 +221,10 @@ static bool same_source(const struct in_packet *a, const uint8_t *ip)
 			       : !memcmp(other + IP6_SOURCE, ip + IP6_SOURCE, 16);
 }
 
-/* Checks that the plaintext is an IP packet whose source address belongs to its sender: of all
- * prefixes that contain the address, the longest must be the sender's. Sets p->len to the packet's
- * length without padding. @last: an earlier packet whose source was looked up, or NULL. */
+/* Checks that the plaintext is an IP packet whose source address belongs to the sending peer: of
+ * all AllowedIPs that contain the address, the longest prefix must be that of this peer. Sets
+ * p->len to the packet's length without padding. @last: an earlier packet whose source was looked
+ * up, or NULL. */
 static enum reason check_source(const struct allowedips *allowed, struct in_packet *p,
 				const struct in_packet *last)
 {

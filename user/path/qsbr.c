@@ -57,6 +57,7 @@ void qsbr_free(struct qsbr *g)
 	free(g);
 }
 
+/* The letters A to D below refer to the diagram at the top of this file. */
 void qsbr_quiescent(struct qsbr *g, unsigned id)
 {
 	uint64_t epoch = atomic_load_explicit(&g->epoch, memory_order_acquire);

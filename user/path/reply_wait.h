@@ -5,7 +5,7 @@
  * takes long on an idle CPU, above all in a virtual machine (docs/decisions.md).
  *
  *   one packet sent ─▶ due? ─┬─ no ──────────────────────────────────────────▶ poll(), sleeping
- *                            └─ yes ─▶ poll() at once, sched_yield(), again ─┬▶ next turn
+ *                            └─ yes ─▶ poll() at once, sched_yield(), again ─┬▶ handle it
  *                                      until a source is ready, the time is  │
  *                                      over, or another thread has run ──────┴▶ poll(), sleeping
  *
@@ -16,12 +16,12 @@
  *     more, because another thread has then probably run on this CPU.
  *   - The waits of a worker take at most 1 / REPLY_WAIT_SHARE of the time that passes, plus
  *     REPLY_WAIT_BURST_NS.
- *   - A wait without a reply is a miss. After m misses the worker leaves out the next 2^m - 2
+ *   - A wait without a reply is a miss. After m misses the worker skips the next 2^m - 2
  *     waits. A reply halves m. If one look of a miss took REPLY_WAIT_NS or more, the CPU is
  *     busy, and m becomes REPLY_WAIT_MISSES, its maximum.
  *
- * Any message from outside counts as the reply. If the host sends a second packet first, the wait
- * ends as a miss.
+ * Any message from the network counts as the reply. If the host sends a second packet first, the
+ * wait ends as a miss.
  *
  * A worker has one struct reply_wait, which only its thread uses. A zeroed struct is valid.
  */
@@ -41,10 +41,10 @@ struct pollfd;
 
 struct reply_wait {
 	unsigned misses;
-	uint32_t skip; /* number of waits that are still to be left out */
-	/* CLOCK_MONOTONIC. If this time is in the future, the waits so far have taken more than
-	 * 1 / REPLY_WAIT_SHARE of the time that has passed. If no further wait is made, they will
-	 * be down to this share at this time. */
+	uint32_t skip; /* number of waits that the worker will skip next */
+	/* A time of CLOCK_MONOTONIC. In the future: the waits so far have taken more than 1 /
+	 * REPLY_WAIT_SHARE of the time that has passed, and will amount to exactly this share at
+	 * even_at_ns if no further wait is made. In the past: they have taken less. */
 	uint64_t even_at_ns;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * roaming.h - the endpoint of a peer that has just roamed. The control thread needs some time to
- * resolve an encap for the new endpoint, but the host may answer the peer's packet immediately.
- * Until the encap is published, workers share the new endpoint through struct peer:
+ * resolve the route to the new endpoint (struct encap), but the host may answer the peer's packet
+ * immediately. Until the new encap is published, workers share the new endpoint in struct peer:
  *
  *   roaming_tell:   peer->moved_to := from, peer->roam_count := n + 1
  *                       └─note─▶ control thread: resolves an encap with roam_count = n + 1

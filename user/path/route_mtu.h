@@ -21,15 +21,15 @@
 struct route_mtu;
 
 /* Builds *@table from @count routes. Sorts and changes @routes. Sets *@table to NULL if no route
- * has an MTU. Returns 0 or -ENOMEM. Control thread. */
+ * has an MTU. Returns 0 or -ENOMEM. The control thread calls this. */
 int route_mtu_new(struct route_mtu **table, struct netlink_device_route *routes, size_t count);
 void route_mtu_free(void *table); /* can be given to qsbr_retire(); does nothing if NULL */
 
 /* Returns the MTU for the IP packet @ip, or ROUTE_MTU_NONE. The caller has checked that @ip holds a
- * whole IPv4 or IPv6 header. Any thread. */
+ * whole IPv4 or IPv6 header. Any thread may call this. */
 uint32_t route_mtu_of(const struct route_mtu *table, const uint8_t *ip);
 
-/* Returns the largest MTU of any route. Any thread. */
+/* Returns the largest MTU of any route. Any thread may call this. */
 uint32_t route_mtu_largest(const struct route_mtu *table);
 
 #endif

@@ -46,7 +46,8 @@ static inline void spsc_done(struct spsc *r)
 	r->items = NULL;
 }
 
-/* Producer: adds a copy of @item. Returns false if the ring is full. */
+/* Producer: adds a copy of @item. Returns false if the ring is full. The letters A to D refer to
+ * the diagram at the top of this file. */
 static inline bool spsc_put(struct spsc *r, const void *item)
 {
 	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);

@@ -49,6 +49,7 @@ void suspend_init(struct suspend *a)
 	atomic_init(&a->wiped, 0);
 }
 
+/* The loads (B) pair with the release stores (A) in suspend_end(); suspend.h explains why. */
 bool suspend_stale(const struct suspend *a)
 {
 	uint64_t wiped = atomic_load_explicit(&a->wiped, memory_order_acquire); /* B */
@@ -69,6 +70,7 @@ struct suspend_mark suspend_begin(const struct suspend *a)
 	return (struct suspend_mark){ .slept_ns = slept_at_most(), .copies = suspend_copies(a) };
 }
 
+/* The release stores (A) pair with the loads (B) in suspend_stale(). */
 void suspend_end(struct suspend *a, struct suspend_mark mark)
 {
 	atomic_store_explicit(&a->slept_ns, mark.slept_ns, memory_order_release); /* A */

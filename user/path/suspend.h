@@ -15,10 +15,10 @@
  *
  * A thread can be suspended between any two instructions, so a check before sealing proves
  * nothing. A worker therefore checks again between sealing and sending (seal.c). A message passes
- * this check only if the host was not suspended between the start of the turn and the check. If the
- * host was suspended and the control thread has already wiped the keys, suspend_stale() is false
- * again. But then the worker sees that its sessions are revoked, because suspend_stale() (B)
- * acquires what suspend_end() (A) released.
+ * this check only if the host was not suspended since the current iteration of the worker's loop
+ * began. If the host was suspended and the control thread has already wiped the keys,
+ * suspend_stale() is false again. But then the worker sees that its sessions are revoked, because
+ * suspend_stale() (B) acquires what suspend_end() (A) released.
  *
  * Two gaps remain. If the host is suspended between the check and the system call, messages that
  * were sealed before the suspend are sent after the resume. And in a restored or cloned machine a
@@ -37,23 +37,23 @@
 
 struct suspend {
 	_Atomic int64_t slept_ns; /* BOOTTIME - MONOTONIC at the last wipe */
-	_Atomic uint64_t copies;  /* number of calls of suspend_copied(); any thread */
+	_Atomic uint64_t copies;  /* number of calls of suspend_copied(), by any thread */
 	_Atomic uint64_t wiped;	  /* the value of copies at the last wipe */
 };
 
 void suspend_init(struct suspend *a);
 
-/* Returns true from a suspend or a call of suspend_copied() until the keys have been wiped. Reads
- * two clocks. Any thread. */
+/* After a suspend or a call of suspend_copied(), returns true until the keys have been wiped. Reads
+ * two clocks. Any thread may call this. */
 bool suspend_stale(const struct suspend *a);
 
-/* Returns how often suspend_copied() was called so far. Any thread. */
+/* Returns how often suspend_copied() was called so far. Any thread may call this. */
 static inline uint64_t suspend_copies(const struct suspend *a)
 {
 	return atomic_load_explicit(&a->copies, memory_order_acquire);
 }
 
-/* Records a report that this virtual machine was restored or cloned. Any thread. */
+/* Records a report that this virtual machine was restored or cloned. Any thread may call this. */
 void suspend_copied(struct suspend *a);
 
 /* The control thread calls suspend_begin(), wipes all keys, and gives suspend_end() the mark that

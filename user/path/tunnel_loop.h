@@ -21,7 +21,7 @@
 
 /* Returns true if a message to the endpoint of @e would never leave the tunnel, according to the
  * routes at the time when the encaps were resolved. Returns false if e->via_tunnel is false. Any
- * thread, between two quiescent points. */
+ * thread may call this; a worker does so between two calls of qsbr_quiescent(). */
 bool tunnel_loop_exists(const struct allowedips *allowed, const struct encap *e);
 
 /* Returns true if the IP packet @ip, which is about to be sealed for the peer of @e, is itself a
