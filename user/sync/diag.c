@@ -14,8 +14,9 @@
 /* "peer KEY (name) (address)" */
 #define SUBJECT_LEN (KEYTEXT_BASE64_LEN + PEER_NAME_LEN + ENDPOINT_TEXT_LEN + 16)
 
-/* A line consists of @before, the peer or address (see subject()), and @behind. If @reason is not
- * REASON_none, the occurrences are drops, and their number comes from the counter of @reason. */
+/* A log line consists of @before, the peer or address (see subject()), and @behind. If @reason is
+ * not REASON_none, each occurrence is a dropped packet, so the drop counter of @reason counts all
+ * occurrences, with or without a line. */
 static const struct {
 	const char *before, *behind;
 	enum reason reason;
@@ -107,8 +108,8 @@ static bool may_say(struct diag *d, unsigned kind)
 	return true;
 }
 
-/* For each limit whose current second is over at @now_ns, logs how many lines were left out. The
- * second of a limit begins with its first line. */
+/* Logs how many lines were left out, for each limit whose current second is over at @now_ns. Each
+ * limit has its own seconds: one begins at the first line after the previous one has ended. */
 static void end_seconds(void *ctx, uint64_t now_ns)
 {
 	struct diag *d = ctx;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diag.h - while debugging is on, logs handshakes that fail and packets that are refused. A line
- * names the peer if the peer is known, else the address. Control thread.
+ * diag.h - while debugging is on, logs protocol events, such as failed handshakes, and dropped
+ * packets. A line names the peer if the peer is known, else the address. Control thread only.
  *
  *   protocol core ── diag_event ──────┐
  *   workers ──────── diag_unallowed ──┼─▶ at most DIAG_PER_S lines a second of each kind
  *   BPF's ring `events` (samples) ────┘   ... and one line with the number of lines left out
  *
- * Kinds that are dropped for the same reason share one limit and one number of lines left out.
- * If the occurrences of a kind are also counted as drops, the number of lines left out comes from
- * the drop counter, which includes drops for which BPF or a worker sent no sample. The line then
- * has the sentence of the drop reason.
+ * Packets that are dropped for the same reason share one limit and one number of lines left out.
+ * For drops, this number comes from the drop counter of the reason. The counter includes drops that
+ * BPF or a worker did not report to this module. The line with the number then describes the
+ * reason.
  */
 #ifndef WGXDP_DIAG_H
 #define WGXDP_DIAG_H
@@ -22,8 +22,8 @@
 
 #define DIAG_PER_S 5
 
-/* Kinds of lines: the events of the device, then DIAG_UNALLOWED, then DIAG_DROP + the drop
- * reason. */
+/* Numbers of the kinds of lines: first the events of the device, then DIAG_UNALLOWED, then
+ * DIAG_DROP + the drop reason. */
 #define DIAG_UNALLOWED DEVICE_EVENTS
 #define DIAG_DROP (DEVICE_EVENTS + 1)
 #define DIAG_KINDS (DIAG_DROP + REASON_COUNT)
@@ -35,11 +35,11 @@ struct diag {
 	struct dataplane *dataplane;
 	enum log_level quiet_level; /* log level while debugging is off */
 	struct loop_timer second_timer;
-	/* Limits, see limit_of(). */
+	/* Rate limits; limit_of() in diag.c returns the index for a kind of line. */
 	uint64_t until_ns[DIAG_KINDS];	/* end of the current second; 0 = no second has begun */
 	uint64_t said[DIAG_KINDS];	/* lines written in the current second */
 	uint64_t all[DIAG_KINDS];	/* occurrences in the current second */
-	uint64_t dropped[REASON_COUNT]; /* drop counts when new_drops() last read them */
+	uint64_t dropped[REASON_COUNT]; /* the drop counters as new_drops() last read them */
 };
 
 /* Initialises @d. @quiet_level is the log level while debugging is off. */
@@ -58,7 +58,8 @@ bool diag_is_on(void);
 /* Logs an event of the device. Called through struct device_ops. */
 void diag_event(struct diag *d, enum device_event event, const struct peer *peer,
 		const struct endpoint *from);
-/* Logs that @peer sent an inner packet from @source, which is not among its allowed IPs. */
+/* Logs that @peer sent an inner packet whose source address @source is not an allowed IP of
+ * @peer. */
 void diag_unallowed(struct diag *d, const struct peer *peer, const struct endpoint *source);
 /* Logs that the kernel refused UDP segmentation (GSO) of datagrams to @peer, and the errno @error.
  * Logs this even while debugging is off. */

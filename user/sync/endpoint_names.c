@@ -18,10 +18,12 @@
 /* Two reports of unanswered handshakes that are further apart than this belong to different
  * attempts. */
 #define SAME_ATTEMPT_NS (30 * NS_PER_S)
-/* The least time between two lookups of a name that are caused by unanswered handshakes. */
+/* An unanswered handshake causes a new lookup of the name only if the last lookup began at least
+ * this long ago. */
 #define STALE_EVERY_NS (15 * NS_PER_S)
 /* The least time between two passes over all names is PASS_EVERY_NS plus PASS_EVERY_NS_EACH for
- * each name. A pass costs about 20 ns for each name, so passes use at most 2 % of the time. */
+ * each name. A pass costs about 20 ns for each name, so passes use at most 2 % of the control
+ * thread's time. */
 #define PASS_EVERY_NS (20 * NS_PER_MS)
 #define PASS_EVERY_NS_EACH 1000
 
@@ -116,7 +118,7 @@ void endpoint_names_forget(struct endpoint_names *n, const struct peer *p)
 	if (name->looking) {
 		n->ops->cancel(n->ctx, name);
 		n->looking--;
-		if (n->crowded) /* a waiting lookup can begin now */
+		if (n->crowded) /* let a lookup begin that waits for a free place */
 			schedule_pass(n, 0);
 	}
 	for (at = &n->first; *at != name; at = &(*at)->next)
@@ -148,8 +150,8 @@ static bool has_address(const struct resolver_answer *a, const struct endpoint *
 	return false;
 }
 
-/* Returns the endpoint to use: the peer's current address if the answer contains it, else the best
- * address of the answer; the port is that of the name. */
+/* Returns the endpoint to use, with the port of the name: the peer's current address if the answer
+ * contains it, else the best address of the answer. */
 static struct endpoint choose(const struct endpoint_name *name)
 {
 	const struct endpoint *now = &name->peer->endpoint;
@@ -255,7 +257,7 @@ static void try_next(struct endpoint_name *name, uint64_t now_ns)
 }
 
 /* Replaces the endpoint with an address of the newest answer if the rules in endpoint_names.h allow
- * that now. If the rules will allow a replacement only later, records the time. */
+ * that now. If they will allow it only later, records that time in review_ns. */
 static void review(struct endpoint_name *name, uint64_t now_ns)
 {
 	const struct endpoint *e = &name->peer->endpoint;
@@ -353,8 +355,8 @@ void endpoint_names_unanswered(struct endpoint_names *n, const struct peer *p, u
 	    now_ns > name->unanswered.last_ns + SAME_ATTEMPT_NS)
 		name->unanswered.first_ns = now_ns;
 	name->unanswered.last_ns = now_ns;
-	/* Do not replace the endpoint now, but in the next pass: a replacement sends an initiation,
-	 * and the caller is about to send one, too. */
+	/* Leave the replacement of the endpoint to the next pass. A replacement sends an
+	 * initiation, and the caller is about to send one anyway. */
 	name->review_ns = now_ns;
 	if (!name->looking && now_ns >= name->last_look_ns + STALE_EVERY_NS)
 		name->look_up_ns = now_ns;

@@ -21,10 +21,10 @@
  *     peer has a new address), or a handshake has had no answer for 10 s.
  * An answer that arrives within the 15 s is kept, and is checked again after the 15 s. There are
  * two exceptions. A peer that has no endpoint, or whose name was set by a reload, gets an address
- * of the first answer immediately. If the endpoint is in the answer but seems dead, the next
- * address of the answer is tried.
+ * of the first answer immediately. If the endpoint is in the answer but is dead (see
+ * ENDPOINT_NAMES_DEAD_S), the next address of the answer is tried.
  *
- * Control thread. All times are CLOCK_BOOTTIME in ns.
+ * Control thread only. All times are CLOCK_BOOTTIME in ns.
  */
 #ifndef WGXDP_ENDPOINT_NAMES_H
 #define WGXDP_ENDPOINT_NAMES_H
@@ -52,7 +52,7 @@ struct endpoint_name {
 	struct peer *peer;
 	char *host;
 	uint16_t port;
-	bool urgent;	       /* an endpoint that is not in the next answer is replaced at once */
+	bool urgent;	       /* if the next answer lacks the endpoint, replace it at once */
 	bool marked;	       /* the next lookup carries the fwmark */
 	bool looking;	       /* a lookup is running */
 	unsigned failures;     /* number of consecutive lookups that failed */
@@ -64,8 +64,8 @@ struct endpoint_name {
 	uint64_t given_ns;     /* time at which @given was set */
 	uint64_t moved_ns;     /* when the last answer with only new addresses arrived; 0 = never */
 	struct {
-		uint64_t first_ns;	/* first report since the peer's last packet; 0 = none */
-		uint64_t last_ns;	/* 0 = never */
+		uint64_t first_ns;	/* first report of the current series; 0 = none */
+		uint64_t last_ns;	/* newest report; 0 = never */
 	} unanswered;			/* times of the reports that a handshake has no answer */
 	struct resolver_answer *answer; /* newest answer with addresses; NULL = none */
 };
@@ -96,8 +96,8 @@ struct endpoint_names {
 	struct endpoint_name *first;
 	unsigned looking;     /* number of lookups that are running */
 	bool crowded;	      /* some lookups wait until others end */
-	uint64_t next_ns;     /* when the next name must be handled; LOOP_NEVER = no name */
-	uint64_t earliest_ns; /* the names are not checked again before this time */
+	uint64_t next_ns;     /* when the next pass over the names is due; LOOP_NEVER = none */
+	uint64_t earliest_ns; /* the next pass does not begin before this time */
 };
 
 /* Borrows @device and @ops. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * endpoint_rank.h - chooses one of several addresses of a peer. The order is that of
- * getaddrinfo(3), except that the routes are those of the tunnel's own packets, which carry the
- * fwmark and must not enter the tunnel. Control thread.
+ * endpoint_rank.h - chooses one of several addresses of a peer. The rules are those of
+ * getaddrinfo(3), but the addresses are ranked by the routes of the outer packets. These packets
+ * carry the fwmark and must not enter the tunnel. Control thread only.
  */
 #ifndef WGXDP_ENDPOINT_RANK_H
 #define WGXDP_ENDPOINT_RANK_H

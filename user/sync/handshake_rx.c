@@ -8,11 +8,12 @@
 #include "path/handoff.h"
 #include "sync/icmp_sender.h"
 
-/* One turn of the loop handles at most this many messages and notes of one queue, so that timers
- * and configuration are not delayed. */
+/* One turn of the event loop handles at most this many messages and notes of one worker, so that
+ * timers and configuration are not delayed. */
 #define MESSAGES_PER_TURN 256
 #define NOTES_PER_TURN 256
-/* The longest time that one turn spends on the check of all peers after notes were lost. */
+/* A worker that had no room for a note has dropped it, so all peers must be checked. One turn of
+ * the event loop spends at most this time on that check. */
 #define CATCH_UP_TURN_NS (5 * NS_PER_MS)
 
 static void handle_note(struct handshake_rx *rx, const struct note *note, uint64_t now_ns)
@@ -57,8 +58,9 @@ static bool handle_notes(struct handshake_rx *rx, struct handoff *h)
 		handle_note(rx, &note, loop_now_ns());
 		notes++;
 	}
-	/* If a pass over all peers is in progress, let it continue at its current peer. A restart
-	 * after each loss could keep the pass from reaching the last peers. */
+	/* A dropped note may have been about any peer, so check all of them. If such a pass is in
+	 * progress, it continues at its current peer: a restart after each loss could keep the pass
+	 * from reaching the last peers. */
 	if (handoff_notes_lost(h))
 		rx->catch_up_left = rx->config.device->next_slot;
 	return notes == NOTES_PER_TURN;
@@ -87,8 +89,8 @@ static bool handle_messages(struct handshake_rx *rx, struct handoff *h)
 	return true;
 }
 
-/* Handles the notes, messages and unsent packets of one worker. Schedules another turn if notes or
- * messages are left. */
+/* Handles the notes and messages of one worker, and answers its unsent packets with ICMP errors.
+ * Schedules another turn if notes or messages are left. */
 static void handle_handoff(struct handshake_rx *rx, struct handoff *h)
 {
 	bool left = handle_notes(rx, h);
@@ -198,7 +200,7 @@ int handshake_rx_watch_leader(struct handshake_rx *rx)
 	const struct udp_group *udp = &rx->config.dataplane->udp;
 	int err;
 
-	if (!udp->member_count) /* there is only one worker, which reads the leader */
+	if (!udp->member_count) /* the only worker reads the leader itself */
 		return 0;
 	err = loop_add(rx->config.loop, udp->leader->fd, EPOLLIN, on_leader, rx);
 	if (!err)

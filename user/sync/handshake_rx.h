@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handshake_rx.h - receives notes and handshake messages from the data plane, and limits how many
- * of them one turn of the loop handles:
+ * handshake_rx.h - receives handshake messages and the workers' notes (short reports about a peer),
+ * and limits how many of them one turn of the event loop handles:
  *
  *   worker 0..n ─▶ hand-off: notes ───────────────────────▶ device, nexthops, diag
  *               ├▶ hand-off: unsent packets ──────────────▶ icmp_sender
@@ -11,11 +11,12 @@
  * The leader is a pair of UDP sockets (dataplane/udp_group.h). If there is only one worker, that
  * worker reads the leader, and the inbox stays empty.
  *
- * If the ring of notes is full, a worker drops the note, which may have been the only one about a
- * staged packet. The control thread then checks all peers, some of them in each turn.
+ * If the ring of notes is full, a worker drops the note. The note may have been the only request
+ * for a handshake. So the control thread then checks all peers, a part of them in each turn.
  *
- * Each queue has room for HANDSHAKE_QUEUE_LEN messages. The device is under load, [W] 5.3, if a
- * queue has UNDER_LOAD_QUEUE_LEN messages or more. Control thread.
+ * Each queue has room for HANDSHAKE_QUEUE_LEN messages. The device is under load (WireGuard paper,
+ * 5.3) while a queue has UNDER_LOAD_QUEUE_LEN messages or more, and for UNDER_LOAD_AFTER_S
+ * afterwards. Control thread only.
  */
 #ifndef WGXDP_HANDSHAKE_RX_H
 #define WGXDP_HANDSHAKE_RX_H
@@ -40,14 +41,14 @@ struct handshake_rx {
 	struct handoff *inbox; /* messages that arrived at the leader of the UDP group */
 	struct handshake_rx_source {
 		struct handshake_rx *rx;
-		struct handoff *handoff; /* hand-off of the worker */
+		struct handoff *handoff;
 	} sources[WORKERS_MAX];
 	unsigned source_count;
 	int leader_fd;		      /* -1 = not watched */
-	struct loop_timer rest_timer; /* armed while messages, notes or slots are unhandled */
+	struct loop_timer rest_timer; /* armed while messages, notes or peers to check are left */
 	uint64_t under_load_until_ns;
-	uint32_t catch_up_slot; /* next slot to check after notes were lost */
-	uint32_t catch_up_left; /* number of slots still to check */
+	uint32_t catch_up_slot; /* after notes were lost: slot of the next peer to check */
+	uint32_t catch_up_left; /* number of slots that are still to be checked */
 };
 
 /* Returns 0 or -ENOMEM. */

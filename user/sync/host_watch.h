@@ -9,7 +9,7 @@
  *   route, rule   ─▶ nexthops, and the data plane
  *   neighbour     ─▶ nexthops, for the peers behind this neighbour
  *
- * Control thread.
+ * Control thread only.
  */
 #ifndef WGXDP_HOST_WATCH_H
 #define WGXDP_HOST_WATCH_H
@@ -26,11 +26,11 @@ struct host_watch {
 	struct nexthops *nexthops;
 };
 
-/* Subscribes to the events at once, so that no change is missed while the daemon starts.
+/* Subscribes to the events. Call this early, so that no change is missed while the daemon starts.
  * @dataplane, @mapsync and @nexthops may still be uninitialized. Returns 0 or -errno. */
 int host_watch_open(struct host_watch *w, struct loop *loop, struct dataplane *dataplane,
 		    struct mapsync *mapsync, struct nexthops *nexthops);
-/* Begins to notify the modules. Returns 0 or -errno. */
+/* Begins to read the events and to notify the modules. Returns 0 or -errno. */
 int host_watch_start(struct host_watch *w);
 void host_watch_close(struct host_watch *w); /* does nothing if never opened */
 

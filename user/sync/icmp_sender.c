@@ -76,8 +76,8 @@ static size_t checksum_offset(uint8_t protocol, size_t at)
 	}
 }
 
-/* Adjusts the Internet checksum at offset @at for @n bytes that change from @old to @new, RFC 1624.
- * Does nothing if the checksum is not within @len. */
+/* Adjusts the Internet checksum at offset @at, because @n bytes change from @old to @new (RFC
+ * 1624). Does nothing if the checksum is beyond @len. */
 static void adjust(uint8_t *p, size_t len, size_t at, const void *old, const void *new, size_t n)
 {
 	uint64_t inverse = 0xffffULL * (n / 2) - inetsum_add(old, n, 0);
@@ -127,7 +127,8 @@ void icmp_sender_undo_nat(uint8_t *p, size_t len, const struct conntrack_tuple *
 		replace(&r, at, &before->source_port, 2);
 		replace(&r, at + 2, &before->destination_port, 2);
 	}
-	if (protocol == IPPROTO_ICMP) /* its checksum covers no addresses; that of ICMPv6 does */
+	/* The checksum of ICMP covers no addresses; that of ICMPv6 does. */
+	if (protocol == IPPROTO_ICMP)
 		r.checksums[0] = CHECKSUM_NONE;
 	if (v4)
 		r.checksums[1] = offsetof(struct iphdr, check);

@@ -16,9 +16,9 @@
 #include "util/log.h"
 
 #define COUNTERS_EVERY_NS NS_PER_S
-#define PEERS_PER_CLOCK 64 /* slots that a pass handles between two reads of the clock */
-/* The shortest time between two reads of the addresses. A host that starts containers may change
- * many links in a short time. */
+#define PEERS_PER_CLOCK 64 /* peers that a pass handles between two reads of the clock */
+/* The shortest time between two reads of the host's addresses. A host that starts containers may
+ * change many links in a short time. */
 #define LISTEN_DELAY_NS (50 * NS_PER_MS)
 #define LISTEN_RETRY_NS NS_PER_S
 
@@ -35,9 +35,9 @@ static bool is_loopback(uint8_t family, const uint8_t *addr)
 	return family == AF_INET ? addr[0] == 127 : !memcmp(addr, &in6addr_loopback, 16);
 }
 
-/* Adds an address of the host to the list. Leaves loopback addresses out, because the stack refuses
- * packets to them on other interfaces. On the loopback interface, XDP would pass packets to these
- * addresses anyway, because the source of such packets is martian. */
+/* Adds an address of the host to the list, except loopback addresses. The stack refuses packets to
+ * loopback addresses that arrive on other interfaces. On the loopback interface, the source of such
+ * packets is a loopback address too, and XDP passes packets from loopback addresses anyway. */
 static int add_listen(void *ctx, uint32_t ifindex, uint8_t family, const uint8_t *addr)
 {
 	struct listen_list *list = ctx;
@@ -291,5 +291,5 @@ void mapsync_done(struct mapsync *m)
 {
 	loop_timer_done(&m->listen_timer);
 	loop_timer_done(&m->counters_timer);
-	m->config.loader = NULL; /* the device may still call the mirror, without effect */
+	m->config.loader = NULL; /* later calls of the mirror have no effect */
 }

@@ -5,10 +5,10 @@
  *
  *   device ──struct device_mirror──▶ sessions, peers, allowed4/6, mac_keys   immediately
  *   host's addresses ──────────────▶ listen                                  50 ms after a change
- *   host's forwarding sysctls ─────▶ the flags of ingress.bpf.c              immediately
+ *   host's forwarding sysctls ─────▶ forwarding flags of ingress.bpf.c       immediately
  *   workers' counters ─────────────▶ peer_auth                               once a second
  *
- * If BPF is not used, every function does nothing. Control thread.
+ * Without BPF, the functions have no effect. Control thread only.
  */
 #ifndef WGXDP_MAPSYNC_H
 #define WGXDP_MAPSYNC_H
@@ -26,7 +26,7 @@ struct mapsync_config {
 	struct device *device;
 	struct netlink *netlink;
 	unsigned worker_count;
-	bool strict; /* --strict: if a packet fails a check, drop it even if the host forwards */
+	bool strict; /* --strict: drop invalid packets even if the host may forward them */
 };
 
 struct mapsync {
@@ -36,21 +36,21 @@ struct mapsync {
 	uint32_t counters_slot; /* next slot of the pass over the counters; 0 = no pass runs */
 };
 
-/* The mirror for device_init(). Its context is a struct mapsync, which may be all zero at that
- * time. */
+/* The callbacks for device_init() that copy changes of the device to the maps. Their context is a
+ * struct mapsync, which may be all zero at the time of device_init(). */
 extern const struct device_mirror mapsync_mirror;
 
 void mapsync_init(struct mapsync *m, const struct mapsync_config *config);
 void mapsync_done(struct mapsync *m); /* does nothing if never initialized */
 
-/* Updates the maps because the endpoint, name or last handshake of @p changed. */
+/* Updates the map `peers`, because the endpoint, name or last handshake of @p changed. */
 void mapsync_peer_changed(struct mapsync *m, const struct peer *p);
 
 /* Makes XDP handle packets to @port at this host's addresses. 0 = XDP passes all packets. */
 void mapsync_listen(struct mapsync *m, uint16_t port);
-/* Schedules an update because an address or a link of the host changed. */
+/* Schedules an update of the map `listen`, because an address or a link of the host changed. */
 void mapsync_addresses_changed(struct mapsync *m);
-/* Updates the flags because a forwarding sysctl of the host changed. */
+/* Updates the forwarding flags of XDP, because a forwarding sysctl of the host changed. */
 void mapsync_forwarding(struct mapsync *m);
 
 #endif

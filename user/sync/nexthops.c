@@ -17,16 +17,16 @@
 /* The longest time that a round may run in one turn of the loop, so that handshakes are not
  * delayed. */
 #define TURN_NS (5 * NS_PER_MS)
-/* After a "too big" message, the ICMP sockets are not read again for this time, so that a flood of
- * such messages costs little. Meanwhile the kernel learns the new MTU. */
+/* After an ICMP "too big" message, the ICMP sockets are not read again for this time, so that a
+ * flood of such messages costs little. Meanwhile the kernel learns the new MTU. */
 #define NARROWED_NS (10 * NS_PER_MS)
 /* A neighbour event resolves at most this many peers immediately, because each costs about five
  * netlink requests. */
 #define AT_ONCE_MAX 32
-/* A round over all peers reads the clock once per this many peers that it skips because they need
- * not be resolved. */
+/* A round skips peers that need not be resolved, and reads the clock only once per this many of
+ * them. */
 #define PASSED_PER_CLOCK 256
-/* Reading IPsec policies takes at most a tenth of the control thread's time. */
+/* Reading IPsec policies takes at most 1 / IPSEC_SHARE of the control thread's time. */
 #define IPSEC_SHARE 10
 #define IPSEC_RETRY_NS NS_PER_S
 
@@ -78,8 +78,8 @@ static size_t address_of(const struct endpoint *e, const void **address)
 	return v4 ? 4 : 16;
 }
 
-/* Adds the peer to n->remotes. If there is no memory, resolve_at() cannot find the peer, so only a
- * round of all peers updates its path MTU. */
+/* Adds the peer to n->remotes. If memory is short, the peer is left out, so resolve_at() cannot
+ * find it, and its path MTU is updated only by a round of all peers. */
 static void index_remote(struct nexthops *n, const struct peer *p)
 {
 	const void *address;
@@ -89,11 +89,10 @@ static void index_remote(struct nexthops *n, const struct peer *p)
 		(void)slot_index_put(&n->remotes, p->slot, address, len);
 }
 
-/* Checks whether the host applies NAT to the flow to the peer. Messages of a translated flow must
- * go through the UDP socket, because AF_XDP would send them untranslated. Our first message creates
- * the conntrack entry, which may have expired since. Without an entry, the last known state is
- * used. If a handshake was exchanged @just_now and there is still no entry, the flow is not
- * translated. */
+/* Checks whether the host applies NAT to the flow to the peer. If so, messages must go through the
+ * UDP socket, because AF_XDP would send them untranslated. The answer is in the conntrack entry
+ * that our first message created. If the entry has expired, the last known state is used. If there
+ * is no entry although a handshake was exchanged @just_now, the flow is not translated. */
 static void check_translation(struct nexthops *n, const struct peer *p, struct encap *e,
 			      bool just_now)
 {
@@ -151,8 +150,8 @@ static void resolve(struct nexthops *n, struct peer *p, bool just_now)
 	uint32_t roam_count = atomic_load_explicit(&p->roam_count, memory_order_acquire);
 	struct encap *e = NULL;
 
-	/* No handshake can succeed with a peer whose key is of low order. Such a peer gets no
-	 * encap, so that workers drop packets to it instead of staging them. */
+	/* No handshake is possible without an endpoint or with a key of low order. The peer then
+	 * gets no encap, so that workers drop packets to it instead of queueing them. */
 	if (p->endpoint.remote.sa.sa_family == AF_UNSPEC ||
 	    noise_remote_unusable(&p->remote, &n->config.device->identity)) {
 		nexthops_forget(n, p);
@@ -183,8 +182,8 @@ void nexthops_met(struct nexthops *n, struct peer *p)
 	resolve(n, p, true);
 }
 
-/* Resolves the peer even if p->endpoint has not changed, because workers send to p->moved_to until
- * they see an encap with the present roam_count (path/roaming.h). */
+/* Resolves the peer even if p->endpoint has not changed. Workers send to p->moved_to until they see
+ * an encap that has the current roam_count (path/roaming.h). */
 void nexthops_roamed(struct nexthops *n, struct peer *p)
 {
 	const struct encap *e = encap_of(p);
@@ -366,7 +365,7 @@ static void end_round(struct nexthops *n)
 		schedule_round(n);
 }
 
-/* Continues the round for at most TURN_NS. */
+/* Begins a round, or continues it, for at most TURN_NS. */
 static void resolve_some(void *ctx, uint64_t now_ns)
 {
 	struct nexthops *n = ctx;
@@ -434,7 +433,8 @@ static bool is_up_to_date(const struct encap *e, const struct netlink_neighbour_
 	       (!e->xsk_ok || !memcmp(e->header, event->mac, sizeof(event->mac)));
 }
 
-/* If many peers are behind the neighbour, which may be a gateway, the next round resolves them. */
+/* Resolves at most AT_ONCE_MAX peers now. If more peers are behind the neighbour, which may be a
+ * gateway, the next round resolves all of them. */
 void nexthops_neighbour(struct nexthops *n, const struct netlink_neighbour_event *event)
 {
 	struct encap_next hop = { .ifindex = event->ifindex, .family = event->family };

@@ -4,7 +4,7 @@
  * socket"), publishes the encap for the workers, and updates it after these events:
  *
  *   endpoint set or roamed ─▶ nexthops_peer, at once; session begun ─▶ nexthops_met
- *   a router says "too big" ─▶ the peers at the destination, a moment later
+ *   a router sends ICMP "too big" ─▶ the peers at the destination, 10 ms later
  *
  *   a neighbour changed ────────▶ the peers behind it, at once if they are few, else in the next
  *                                 round
@@ -17,7 +17,7 @@
  * concerns. Changes during a round are handled in the next round. Rounds use at most a fifth of the
  * thread's time, so that thousands of route changes cannot delay handshakes.
  *
- * Control thread.
+ * Control thread only.
  */
 #ifndef WGXDP_NEXTHOPS_H
 #define WGXDP_NEXTHOPS_H
@@ -59,22 +59,22 @@ struct nexthops_scope {
 
 struct nexthops {
 	struct nexthops_config config;
-	struct neighbours neighbours;  /* the next hops, and the peers behind each of them */
-	struct slot_index remotes;     /* remote address -> slots of the peers at this address */
-	uint32_t tunnel;	       /* ifindex of the tunnel; 0 = in another namespace */
-	struct netlink *netfilter;     /* NULL = not opened yet, or not supported */
-	struct ipsec_watch *ipsec;     /* NULL = not watched */
+	struct neighbours neighbours; /* the next hops, and the peers behind each of them */
+	struct slot_index remotes;    /* remote address -> slots of the peers at this address */
+	uint32_t tunnel;	      /* ifindex of the tunnel; 0 = in another namespace */
+	struct netlink *netfilter;    /* for conntrack queries; NULL = not open, or not supported */
+	struct ipsec_watch *ipsec;    /* NULL = not watched */
 	struct loop_timer ipsec_timer; /* reads the policies again */
 	uint64_t ipsec_next_ns;	       /* the policies are not read again before this time */
 	bool ipsec_bypassed;	       /* the log already says that AF_XDP bypasses IPsec */
 	struct pmtu_watch *pmtu;       /* NULL = ICMP errors cannot be watched */
-	struct endpoint narrowed[NEXTHOPS_NARROWED_MAX]; /* destinations in "too big" messages */
+	struct endpoint narrowed[NEXTHOPS_NARROWED_MAX]; /* destinations of "too big" packets */
 	unsigned narrowed_count;
 	struct loop_timer narrowed_timer; /* resolves the peers at the narrowed destinations */
 	struct loop_timer round_timer;	  /* begins a round, or continues it at next_slot */
 	struct loop_timer refresh_timer;  /* requests a round of all peers */
 	struct nexthops_scope next, now;  /* peers of the next and of the current round */
-	uint32_t next_slot;		  /* 0 = no round is in progress */
+	uint32_t next_slot;		  /* slot that the round visits next; 0 = no round */
 	uint64_t round_cost_ns;		  /* time that the current round has used */
 	uint64_t quiet_until_ns;	  /* the next round does not begin before this time */
 };
@@ -86,14 +86,15 @@ void nexthops_done(struct nexthops *n);
 /* Begins to watch ICMP errors about path MTUs, and changes of IPsec policies. */
 void nexthops_watch(struct nexthops *n);
 
-/* Sets the ifindex of the tunnel interface in this namespace, or 0 if it is in another namespace. A
- * route to that interface leads into the tunnel itself. */
+/* Sets the ifindex of the tunnel interface, or 0 if the interface is in another namespace. An
+ * endpoint whose route leads to this ifindex cannot be reached, because outer packets must not
+ * enter the tunnel. */
 void nexthops_set_tunnel(struct nexthops *n, uint32_t ifindex);
 
 /* Resolves the peer and publishes its encap now. */
 void nexthops_peer(struct nexthops *n, struct peer *p);
-/* Like nexthops_peer(), for a call just after a handshake. If there is no conntrack entry at that
- * time, the host does not apply NAT to the flow to the peer. */
+/* Like nexthops_peer(), but called just after a handshake. If the flow to the peer then has no
+ * conntrack entry, the host does not apply NAT to the flow. */
 void nexthops_met(struct nexthops *n, struct peer *p);
 /* Resolves the peer like nexthops_peer(), but only if workers have reported a new endpoint since
  * its encap was resolved. */

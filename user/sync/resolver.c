@@ -15,8 +15,8 @@
 #define RESOLV_CONF "/etc/resolv.conf"
 #define TIMEOUT_MS 2000
 #define TRIES 2
-/* How long a lookup that has found addresses of one family still waits for the other family. Some
- * servers never answer queries for AAAA. */
+/* A lookup that has found addresses of one family waits this much longer for the other family,
+ * because some servers never answer queries for AAAA. */
 #define PATIENCE_NS (2 * NS_PER_S)
 #define LITERAL_TTL_S 60 /* for fe80::1%eth0, because a new link may get the name eth0 */
 
@@ -31,11 +31,11 @@ struct file_state {
 struct resolver_query {
 	struct resolver_query *next;
 	struct resolver *resolver;
-	resolver_fn fn; /* NULL = cancelled, or the result was delivered */
+	resolver_fn fn; /* receives the result; NULL = cancelled or already called */
 	void *ctx;
-	unsigned pending;  /* families whose lookup has not ended */
+	unsigned pending;  /* number of families whose lookup has not ended */
 	uint64_t until_ns; /* end of the wait for the other family; LOOP_NEVER = no end */
-	bool exists;	   /* the name has records, maybe of other types */
+	bool exists;	   /* the name exists, even if it has no address records */
 	const char *why;   /* reason of the last failure */
 	struct resolver_answer answer;
 };
@@ -166,7 +166,8 @@ static bool is_usable(struct endpoint *e, const struct ares_addrinfo_node *node,
 	       family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
 	if (!endpoint_from_sockaddr(e, (struct sockaddr *)&sa))
 		return false;
-	/* The check needs a port that is not 0. Both families have the port at the same offset. */
+	/* endpoint_martian() rejects port 0, so set another port. Both families have the port at
+	 * the same offset. */
 	e->remote.v4.sin_port = htons(1);
 	if (endpoint_martian(e) ||
 	    (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&e->remote.v6.sin6_addr)))
@@ -300,13 +301,15 @@ static void resolve_literal(struct resolver_query *q, const char *host)
 
 /* Queries -------------------------------------------------------------------------------------- */
 
-/* Returns true if all answers have arrived, or if the wait for the missing one is over. */
+/* Returns true if the lookups of both families have ended, or if the wait for the missing one is
+ * over. */
 static bool is_ready(const struct resolver_query *q, uint64_t now_ns)
 {
 	return !q->pending || now_ns >= q->until_ns;
 }
 
-/* Calls the query's function with the result, once. */
+/* Calls q->fn with the result. Does nothing if q->fn was called before, or if the query was
+ * cancelled. */
 static void deliver(struct resolver_query *q)
 {
 	struct resolver_answer *a = &q->answer;

@@ -3,7 +3,7 @@
  * resolver.h - looks up the addresses of a name with c-ares in the event loop, so that the thread
  * never waits for DNS:
  *
- *   resolver_look_up ─▶ /etc/hosts, else DNS: A and AAAA at once ─▶ both have ended ─▶ fn
+ *   resolver_look_up ─▶ /etc/hosts, else DNS: A and AAAA in parallel ─▶ both ended ─▶ fn
  *
  * After A or AAAA has found addresses, fn is called within 2 s, even if the other lookup has not
  * ended.
@@ -12,8 +12,8 @@
  * was replaced or changed, the servers are read again, and lookups in progress end with -EAGAIN. A
  * server has 2 s to answer the first query, and 4 s for the second and last one.
  *
- * Answers come from the network. c-ares parses them; resolver_collect() keeps the addresses that a
- * peer can have.
+ * Answers are untrusted. c-ares checks their format, and resolver_collect() keeps only the
+ * addresses that a peer can have.
  *
  * Only the thread of the loop calls these functions.
  */
@@ -67,9 +67,9 @@ struct resolver_query *resolver_look_up(struct resolver *r, const char *host, re
 /* Ends @q without calling its function. Does nothing if @q is NULL. */
 void resolver_cancel(struct resolver_query *q);
 
-/* Adds to @answer the addresses of @found (may be NULL) that have @family and that a peer can have:
- * no unspecified, multicast, broadcast or IPv4-mapped address, and no IPv6 link-local address,
- * which would need an interface. Lowers answer->ttl_s to the smallest TTL. */
+/* Adds to @answer the addresses of @found (may be NULL) that have @family and that a peer can have.
+ * Leaves out unspecified, multicast, broadcast and IPv4-mapped addresses, and also IPv6 link-local
+ * addresses, which would need an interface. Lowers answer->ttl_s to the smallest TTL. */
 void resolver_collect(struct resolver_answer *answer, const struct ares_addrinfo *found,
 		      int family);
 

@@ -13,7 +13,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#define SHARE 10 /* reading takes at most a tenth of one CPU's time */
+#define SHARE 10 /* reading takes at most 1 / SHARE of one CPU's time */
 
 /* Runs in the namespace of the interface. */
 static int read_routes(void *ctx)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * route_reader.h - reads the routes that lead into the tunnel whenever they may have changed, and
- * gives their MTUs to the workers. Reading many routes takes long, so it runs in a thread, and
- * takes at most a tenth of one CPU. Control thread.
+ * gives their MTUs to the workers. Reading many routes takes long. So a thread of its own reads
+ * them, and takes at most a tenth of one CPU. The functions below are for the control thread.
  */
 #ifndef WGXDP_ROUTE_READER_H
 #define WGXDP_ROUTE_READER_H
@@ -20,15 +20,16 @@ struct route_reader {
 	struct loop_timer timer;
 	uint64_t next_ns; /* routes are not read again before this time */
 	bool changed;	  /* routes may have changed since the last job began */
-	bool home_next;	  /* the interface is in our namespace */
-	/* The job; the members below belong to it while it runs. */
+	bool home_next;	  /* @home of the last route_reader_changed() */
+	/* The job reads the routes in a thread. While the job runs, only that thread uses the
+	 * members below. */
 	struct job job;
 	bool home;    /* home_next when the job began */
 	int netns_fd; /* if not @home: the namespace of the interface; otherwise -1 */
 	uint32_t ifindex;
-	struct route_mtu *table; /* result */
-	int err;		 /* result */
-	uint64_t cost_ns;	 /* result: CPU time */
+	struct route_mtu *table; /* result: the MTUs of the routes; NULL = none read */
+	int err;		 /* result: 0 or -errno */
+	uint64_t cost_ns;	 /* result: CPU time used */
 };
 
 /* @tun and @workers are borrowed. Returns 0 or -errno. */

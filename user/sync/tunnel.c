@@ -17,11 +17,11 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-/* The interval of checks for an interface that is being moved, or whose namespace is being
- * deleted. */
+/* While the interface is being moved, or its namespace is being deleted, its state is checked at
+ * this interval. */
 #define FIND_NS (20 * NS_PER_MS)
-/* How often TC is checked, because the kernel sends no event when a program is detached by
- * force. */
+/* The interval of checks whether TC is still attached. The kernel sends no event when somebody
+ * detaches a program by force. */
 #define TC_CHECK_NS NS_PER_S
 /* RPS is considered off when this many data messages have been received since RPS was last seen to
  * queue a packet. */
@@ -50,13 +50,13 @@ static void attach_tc(struct tunnel *t)
 	if (!loader || loader_tunnel_attached(loader))
 		return;
 	refused = loader_attach_tunnel(loader, t->config.tun->ifindex, force_clsact, &tcx, &f);
-	if (refused && !t->tc_refused) /* log this only once, not after each attempt */
+	if (refused && !t->tc_refused) /* log only the first of several failed attempts */
 		log_error("only the workers enforce allowed IPs: %s", f.text);
 	t->tc_refused = refused;
 	t->no_tcx = !refused && !tcx && !force_clsact;
 }
 
-/* Visits: work in the interface's namespace, which may be ours or another one ------------------ */
+/* Visits: calls in the interface's namespace, which may be ours or another one ----------------- */
 
 struct visit {
 	struct tunnel *t;
@@ -330,9 +330,10 @@ static int watch_current_netns(struct tunnel *t)
 	return err;
 }
 
-/* Finds out whether RPS is on, and logs changes. With RPS, a packet reaches TC some time after the
- * worker's write, when tun_writer may already hold the slot of the next peer, so TC cannot know
- * which peer sent the packet. RPS can be turned on at any time, and the kernel sends no event. */
+/* Finds out whether RPS is on, and logs changes. TC reads from the map tun_writer which peer's
+ * packet a worker is writing. With RPS, a packet reaches TC some time after the write, when the map
+ * may already hold the next peer. RPS can be turned on at any time, and the kernel sends no
+ * event. */
 static void check_rps(struct tunnel *t)
 {
 	struct loader *loader = t->config.dataplane->loader;

@@ -17,7 +17,8 @@
  *                         new namespace and TC is attached again
  *   TC was detached by force ─▶ it is attached again
  *
- * The outer sockets stay in the namespace in which they were opened. Control thread.
+ * The sockets that send and receive the outer packets stay in the namespace in which they were
+ * opened. Control thread only.
  */
 #ifndef WGXDP_TUNNEL_H
 #define WGXDP_TUNNEL_H
@@ -53,7 +54,7 @@ struct tunnel_config {
 struct tunnel {
 	struct tunnel_config config;
 	uint32_t mtu;
-	struct netlink *netlink; /* NULL = the interface is not known to be in our namespace */
+	struct netlink *netlink; /* NULL unless the interface is known to be in our namespace */
 	/* Watches the interface's namespace. NULL = the namespace is not found yet, or cannot be
 	 * watched. */
 	struct netlink_watch *watch;
@@ -61,7 +62,7 @@ struct tunnel {
 	struct route_reader routes;
 	bool tc_refused; /* the last attempt to attach TC failed */
 	bool no_tcx;	 /* TC is attached by clsact, because the kernel has no tcx */
-	bool steered;	 /* RPS queues packets before they reach TC */
+	bool steered;	 /* RPS is on: the kernel queues packets before TC sees them */
 	/* Two totals, recorded when RPS was last seen to have queued more packets: the packets that
 	 * RPS had queued, and the data messages that the workers had received. */
 	uint64_t rps_packets, steered_rx;
@@ -85,8 +86,8 @@ void tunnel_look(struct tunnel *t);
 int tunnel_call(const struct tunnel *t, int (*fn)(void *ctx), void *ctx);
 void tunnel_close(struct tunnel *t); /* does nothing if it was never opened */
 
-/* Sets *@drops to the kernel's drops at the interface. Returns false if they are unknown, because
- * the interface is in another namespace. */
+/* Sets *@drops to the kernel's drops at the interface. Returns false if they are unknown, for
+ * example because the interface is in another namespace. */
 bool tunnel_drops(const struct tunnel *t, struct netlink_drops *drops);
 
 #endif
