@@ -33,7 +33,8 @@ bool buffer_reserve(struct buffer *b, size_t n)
 		}
 		size *= 2;
 	}
-	/* realloc() would leave a copy of the old bytes behind. */
+	/* Do not use realloc(): if it moves the data, the old memory, which may hold keys, is freed
+	 * without being wiped. */
 	data = malloc(size);
 	if (!data) {
 		b->failed = true;

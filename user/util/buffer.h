@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * buffer.h - a byte queue that grows at the end and is consumed from the front. Memory that it no
- * longer uses is wiped, because keys pass through it. One thread at a time.
+ * buffer.h - a byte queue that grows at the end and is consumed from the front. Keys pass through
+ * the queue, so memory that it no longer uses is wiped. Only one thread at a time may use a buffer.
  *
  *   data        at              end        size
  *   ┌───────────┬───────────────┬──────────┐

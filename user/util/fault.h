@@ -32,8 +32,8 @@ static inline __attribute__((format(printf, 3, 4))) int fault(struct fault *f, i
 	return err;
 }
 
-/* Replaces all bytes of @text except printable ASCII by '?'. For a name that somebody else has
- * chosen, because JSON and terminals do not accept any byte. */
+/* Replaces all bytes of @text except printable ASCII by '?'. Use this for a name that somebody else
+ * has chosen, because JSON and terminals do not accept every byte. */
 static inline void fault_printable(char *text)
 {
 	for (; *text; text++)

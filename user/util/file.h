@@ -15,17 +15,18 @@
 #include "util/buffer.h"
 #include "util/fault.h"
 
-/* Opens the regular file @path with the @flags of open(2), close-on-exec and with mode 0600. Does
- * not wait if @path is a FIFO, and does not follow a symbolic link. Returns a descriptor; or
- * -errno with @f filled in, which names @path: -EINVAL if @path is not a regular file. */
+/* Opens the regular file @path with the @flags of open(2) and close-on-exec. A file that is created
+ * gets mode 0600. Does not wait if @path is a FIFO, and does not follow a symbolic link. Returns a
+ * descriptor. On failure returns -errno (-EINVAL if @path is not a regular file) and fills in @f,
+ * which names @path. */
 int file_open(const char *path, int flags, struct fault *f);
 
 /* Appends the rest of the file @fd to @out. Returns 0, -EFBIG if @out then has more than @max
  * bytes, -ENOMEM, or the -errno of read(2). After an error, @out may hold a part of the file. */
 int file_read(int fd, struct buffer *out, size_t max);
 
-/* Appends the regular file @path to @out. Returns 0; or what file_open() or file_read() returned,
- * with @f filled in. */
+/* Appends the contents of the regular file @path to @out. Returns 0. On failure returns the error
+ * of file_open() or file_read(), with @f filled in. */
 int file_load(const char *path, struct buffer *out, size_t max, struct fault *f);
 
 /* Returns true if the sysctl file @path holds a number other than 0. Returns @otherwise if the file

@@ -29,7 +29,7 @@ static void on_done(void *ctx, int fd, uint32_t events)
 	eventfd_t count;
 
 	(void)events;
-	if (eventfd_read(fd, &count)) /* job_wait() has read it */
+	if (eventfd_read(fd, &count)) /* job_wait() has already ended the job */
 		return;
 	join(j);
 	j->ended(j->ended_ctx);

@@ -32,11 +32,12 @@ int job_init(struct job *j, struct loop *loop, void (*ended)(void *ctx), void *c
 /* Waits until a running job has ended, without calling ended(). Does nothing if *j is all zero. */
 void job_done(struct job *j);
 
-/* Starts a job; no other job of @j may run. All signals are blocked in its thread. If no thread can
- * be created, calls @run before returning. */
+/* Starts a job. The previous job of @j must have ended. All signals are blocked in the thread of
+ * the job. If no thread can be created, calls @run before returning. */
 void job_start(struct job *j, void (*run)(void *ctx), void *ctx);
 
-/* Waits for the end of the running job, and calls ended() itself. Does nothing if no job runs. */
+/* Waits for the end of the running job, and calls ended() before returning. Does nothing if no job
+ * runs. */
 void job_wait(struct job *j);
 
 #endif

@@ -40,14 +40,14 @@ static char identifier[sizeof("wgxdp[]") + IFNAME_MAX] = "wgxdp";
 static atomic_int current_level = LOG_LEVEL_INFO;
 static bool journal;
 static int journal_fd = -1;
-static int syslog_fd = -1; /* >= 0: messages go to syslog instead of stderr */
+static int syslog_fd = -1; /* >= 0: messages go to syslog, not to stderr or the journal */
 
 static const struct sockaddr_un syslog_address = { .sun_family = AF_UNIX, .sun_path = SYSLOG_PATH };
 static const struct sockaddr_un journal_address = { .sun_family = AF_UNIX,
 						    .sun_path = JOURNAL_PATH };
 
-/* The socket is not connected, because a connected socket would not reach a log daemon that was
- * restarted. */
+/* The socket is not connected, because a connected socket would no longer reach the log daemon
+ * after a restart of that daemon. */
 static int datagram_socket(void)
 {
 	return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -121,8 +121,8 @@ static void replace_controls(char *text, size_t len)
 	}
 }
 
-/* Sends a message. Returns false if no daemon listens. If the socket's buffer has no room, the
- * message is lost and the result is true. */
+/* Sends a message. Returns false if no log daemon listens. If the daemon's receive queue is full,
+ * the message is lost and the result is true. */
 static bool send_to(int fd, const struct sockaddr_un *to, char *head, char *text, char *tail)
 {
 	struct iovec parts[] = {

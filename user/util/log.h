@@ -24,8 +24,8 @@ void log_open(const char *interface, enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
-/* Makes all later messages go to syslog (facility daemon) instead of stderr. Call it once, before
- * other threads start. */
+/* Makes all later messages go to syslog (facility daemon) instead of stderr or the journal. Call it
+ * once, before other threads start. */
 void log_use_syslog(void);
 
 /* Returns true if stderr is a stream of the journal. The variable JOURNAL_STREAM alone does not

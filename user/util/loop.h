@@ -8,7 +8,7 @@
  *                                                                 ─▶ callbacks of due timers
  *
  * A timer that has fired is no longer armed. It fires at most once a turn: if its own callback arms
- * it for "now", descriptors and other timers go first. One thread.
+ * it for "now", descriptors and other timers go first. Only one thread may use a loop.
  */
 #ifndef WGXDP_LOOP_H
 #define WGXDP_LOOP_H

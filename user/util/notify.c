@@ -37,8 +37,9 @@ static uint64_t number_in(const char *variable)
 	return errno || *end ? 0 : n;
 }
 
-/* Returns 0 if WATCHDOG_PID names another process, such as a shell that has started this process.
- * The service manager then expects the messages from that process. */
+/* Returns the watchdog interval in ns, or 0 if the service manager expects no watchdog messages
+ * from this process. WATCHDOG_PID may name another process, such as a shell that has started this
+ * one. The messages must then come from that process. */
 static uint64_t wanted_watchdog_ns(void)
 {
 	uint64_t us = number_in("WATCHDOG_USEC"), pid = number_in("WATCHDOG_PID");
@@ -89,7 +90,7 @@ void notify_close(void)
 static void send_message(const char *message)
 {
 	if (notify_fd >= 0 && send(notify_fd, message, strlen(message), MSG_NOSIGNAL) < 0)
-		return; /* ignored: if systemd misses a report, its timeouts end the service */
+		return; /* ignored: systemd ends a service whose reports are missing */
 }
 
 void notify_ready(void)

@@ -2,7 +2,7 @@
 /*
  * notify.h - reports the state of the daemon to the service manager, in the protocol of
  * sd_notify(3): each report is one datagram to the socket that is named in the environment. The
- * protocol is stable, so no library is needed. One thread.
+ * protocol is stable, so no library is needed. Only one thread may call these functions.
  *
  *   NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID ─▶ notify_open() ─▶ notify_ready() ... ─▶ systemd
  */
@@ -20,7 +20,7 @@ void notify_close(void);
 
 /* Reports that the daemon is ready, or that a reload is finished. */
 void notify_ready(void);
-/* Reports that a reload begins; notify_ready() ends it. */
+/* Reports that a reload begins. Call notify_ready() when the reload is finished. */
 void notify_reloading(void);
 void notify_stopping(void);
 /* Reports a line of text for `systemctl status`; control characters in it become '?'. */

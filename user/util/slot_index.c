@@ -9,7 +9,7 @@
 #define BUCKETS_MIN 64
 
 struct slot_index_entry {
-	uint32_t next, prev; /* slots of the neighbours in the bucket's list */
+	uint32_t next, prev; /* slots before and after this one in its bucket's list */
 	uint8_t len;	     /* 0 = the slot has no key */
 	uint8_t key[SLOT_INDEX_KEY_MAX];
 };
@@ -34,7 +34,8 @@ static void link_entry(struct slot_index *x, uint32_t slot)
 	*head = slot;
 }
 
-/* Keeps at most one slot per bucket on average, so that a walk meets few slots of other keys. */
+/* Makes room for one more slot. Keeps at most one slot per bucket on average, so that a search
+ * meets few slots with other keys. */
 static int grow_buckets(struct slot_index *x)
 {
 	uint32_t count = x->bucket_count ? x->bucket_count * 2 : BUCKETS_MIN, *buckets;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slot_index.h - finds the slots (of peers) that have a given key. Each slot has one key or none;
- * many slots may have the same key. All operations are O(1).
+ * slot_index.h - finds the peers that have a given key, such as an address. A peer is named by its
+ * slot, a small number. Each slot has one key or none; many slots may have the same key. All
+ * operations are O(1).
  *
  *   key ──hash──▶ bucket ─▶ slot 7 ─▶ slot 3 ─▶ ...      chained through the array of slots
  *
- * The hash is keyed with a random secret, because other hosts may choose the keys. One thread.
+ * The hash is keyed with a random secret, because other hosts may choose the keys. Only one thread
+ * may use an index.
  */
 #ifndef WGXDP_SLOT_INDEX_H
 #define WGXDP_SLOT_INDEX_H
