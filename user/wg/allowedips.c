@@ -139,7 +139,7 @@ struct allowedips *allowedips_new(retire_fn retire, void *ctx)
 	return a;
 }
 
-/* Each child has a longer prefix than its parent, so there are at most 129 levels of nodes. */
+/* Each child has a longer prefix than its parent, so the recursion is at most 129 levels deep. */
 static void free_nodes(struct allowedips_node *n)
 {
 	if (!n)
@@ -214,15 +214,16 @@ static struct allowedips_node *node_new(uint8_t family, struct bits bits, unsign
 	return n;
 }
 
-/* Returns the pointer in @parent (NULL: the trie's root) that leads towards @bits. */
+/* Returns the address of the child pointer of @parent that leads towards @bits, or of the trie's
+ * root pointer if @parent is NULL. */
 static _Atomic(struct allowedips_node *) *link_to(struct trie *t, struct allowedips_node *parent,
 						  struct bits bits)
 {
 	return parent ? &parent->child[bit_at(bits, parent->length)] : &t->root;
 }
 
-/* Links @n, with its children, below @parent (NULL: as the root of the trie). Replaces the node at
- * this place. */
+/* Links @n, with its children, below @parent, or as the root of the trie if @parent is NULL.
+ * Replaces the node that was linked there before. */
 static void attach_node(struct trie *t, struct allowedips_node *parent, struct allowedips_node *n)
 {
 	n->parent = parent;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * allowedips.h - cryptokey routing, [W] 2: prefix -> peer, by the longest match over all peers.
- * There is one path-compressed binary trie per family (allowedips.c has the picture). The BPF maps
- * allowed4 and allowed6 hold the same entries.
+ * allowedips.h - cryptokey routing (WireGuard paper, 2): prefix -> peer, by the longest match over
+ * all peers. There is one path-compressed binary trie per family (allowedips.c has a picture). The
+ * BPF maps allowed4 and allowed6 hold the same entries.
  *
  * There is one writer (the control thread) and any number of readers, which take no lock. A reader
  * uses a result only until its next quiescent point (path/qsbr.h). A node of the trie is complete

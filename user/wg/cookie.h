@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cookie.h - mac1, mac2 and cookie replies, [W] 5.3, 5.4.4, 5.4.7. The two roles are two types:
+ * cookie.h - mac1, mac2 and cookie replies (WireGuard paper, 5.3, 5.4.4, 5.4.7). The two roles are
+ * two types:
  *
  *   checker   receives handshakes and may be under load         one per device
  *   maker     sends handshakes and may get a cookie reply       one per peer
@@ -32,7 +33,7 @@ struct cookie_maker {
 	uint8_t last_mac1[WIRE_MAC_LEN]; /* mac1 of the last message that was sent */
 	uint64_t cookie_born_ns;	 /* BOOTTIME; valid if has_cookie */
 	bool has_cookie,
-		sent_mac1; /* last_mac1 is set, and its message has had no cookie reply yet */
+		sent_mac1; /* last_mac1 is set, and no cookie reply to that message has come */
 };
 
 enum cookie_verdict {
@@ -61,9 +62,9 @@ bool cookie_secret_due(const struct cookie_checker *c, uint64_t now_ns);
 void cookie_secret_set(struct cookie_checker *c, const uint8_t secret[static WIRE_HASH_LEN],
 		       uint64_t now_ns);
 
-/* [W] 5.4.7. Makes the reply to @msg, which came from @from. @nonce: 24 random bytes.
- * @receiver_index: the sender index of @msg as on the wire. Call only while cookie_secret_due() is
- * false. */
+/* Makes the cookie reply to @msg, which came from @from (WireGuard paper, 5.4.7). @nonce: 24 random
+ * bytes. @receiver_index: the sender index of @msg as on the wire. Call only while
+ * cookie_secret_due() is false. */
 void cookie_reply(struct wire_cookie *reply, const struct cookie_checker *c, const void *msg,
 		  size_t len, const struct endpoint *from, __le32 receiver_index,
 		  const uint8_t nonce[static WIRE_COOKIE_NONCE_LEN]);

@@ -263,8 +263,8 @@ int device_peer_add(struct device *d, const uint8_t public[static WIRE_KEY_LEN],
 		return -ENOMEM;
 	take_slot(d, p);
 	p->serial = ++d->last_serial;
-	/* The peer may have been removed and added again. Even then the timestamp in our next
-	 * initiation to it must be newer than in our last one. */
+	/* The peer may have been removed and added again. The other side drops our next initiation
+	 * as a replay unless its timestamp is newer than that of our last one. */
 	p->last_tai64n_unix_ns = d->last_tai64n_unix_ns;
 	err = d->mirror->peer_begin(d->mirror_ctx, p);
 	if (err) {
@@ -282,7 +282,7 @@ void device_peer_remove(struct device *d, struct peer *p)
 {
 	hash_remove(d, p);
 	list_unlink(d, p);
-	device_peer_replace_begin(p); /* The two calls together remove all prefixes. */
+	device_peer_replace_begin(p); /* The two calls remove all prefixes. */
 	device_peer_replace_end(d, p);
 	peer_timers_forget(d, p);
 	d->counts[REASON_no_session] += stage_purge(&p->stage);
@@ -403,8 +403,8 @@ void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns)
 
 	if (s && session_may_send(s, now_ns) && !session_renew_after_send(s, now_ns) &&
 	    !session_renew_after_receive(s, now_ns)) {
-		/* The handshake that the note requested is already complete. A worker may have
-		 * staged a packet after the handshake had flushed the stage, so flush it again. */
+		/* The requested handshake is already complete. A worker may have staged a packet
+		 * after the handshake had flushed p->stage, so flush p->stage again. */
 		peer_timers_flush(d, p);
 		return;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * device.h - a WireGuard device: identity, peers, tables, and the handshake engine that drives
- * them. The device makes no system call. All calls to the outside go through struct device_ops and
- * struct device_mirror.
+ * them. The device makes no system call. It reaches everything outside this folder through struct
+ * device_ops and struct device_mirror.
  *
  *   message of types 1-3 ─▶ device_handshake_input ─▶ macs, cookies, limits ─▶ noise ─▶ sessions
  *   notes of workers     ─▶ device_want_handshake, device_confirmed, device_roamed,
@@ -47,9 +47,9 @@ enum peer_change {
 struct device_ops {
 	/* Fills @n bytes from a cryptographic source. */
 	void (*random)(void *ctx, void *out, size_t n);
-	/* CLOCK_REALTIME, ns. */
+	/* Returns CLOCK_REALTIME in ns. */
 	uint64_t (*unix_ns)(void *ctx);
-	/* CLOCK_BOOTTIME, ns; used only to end device_tick() after PASS_TURN_NS. */
+	/* Returns CLOCK_BOOTTIME in ns. Used only to end device_tick() after PASS_TURN_NS. */
 	uint64_t (*boot_ns)(void *ctx);
 	/* Sends @len bytes to @to through the UDP socket. @peer is NULL for a cookie reply. Returns
 	 * 0 or -errno. */
@@ -83,8 +83,8 @@ struct device_ops {
  * maps are unchanged. */
 struct device_mirror {
 	/* A receiver index becomes valid or invalid. index_begin is called before any message that
-	 * carries the index is sent. A second call, with @pending false, turns a pending index into
-	 * a data index. */
+	 * carries the index is sent. @pending: the handshake of the index is not complete. A second
+	 * call, with @pending false, turns a pending index into the index of a session. */
 	int (*index_begin)(void *ctx, uint32_t index, const struct peer *peer, bool pending);
 	void (*index_end)(void *ctx, uint32_t index);
 	/* peer_begin: peer->slot was assigned to @peer. peer_end: the slot becomes free. */
@@ -121,7 +121,7 @@ struct device {
 	 * never been used. */
 	uint32_t *free_slots, free_slot_count, next_slot; /* free_slots is a stack */
 	struct peer **by_slot;				  /* NULL = the slot is free */
-	uint64_t counts[REASON_COUNT]; /* dropped handshake messages and staged packets */
+	uint64_t counts[REASON_COUNT]; /* drops by reason: handshake messages, staged packets */
 };
 
 /* Makes a device that is down and has no key and no peers. @ops, @mirror and their contexts must
@@ -194,10 +194,10 @@ void device_peer_set_psk(struct device *d, struct peer *p, const uint8_t psk[sta
 /* Sets the endpoint of @p. Calls ops->peer_changed if the endpoint has changed. */
 void device_peer_set_endpoint(struct device *d, struct peer *p, const struct endpoint *e);
 /* Like device_peer_set_endpoint(), for a peer that has moved to another address and may have lost
- * our session. Sends an initiation immediately if packets are staged or unanswered, if a handshake
- * is in progress, or if the peer has a persistent keepalive. Does not wait for REKEY_TIMEOUT_S
- * after the last initiation, because the last initiation went to the old address. The caller limits
- * how often this is called. */
+ * our session. Sends an initiation immediately if packets wait for a session or had no answer, if a
+ * handshake is in progress, or if the peer has a persistent keepalive. Does not wait for
+ * REKEY_TIMEOUT_S after the last initiation, because that initiation went to the old address. The
+ * caller limits how often this is called. */
 void device_peer_redirect(struct device *d, struct peer *p, const struct endpoint *e,
 			  uint64_t now_ns);
 /* Sets the persistent keepalive interval; 0 turns persistent keepalives off. Turning them on sends
@@ -236,17 +236,19 @@ void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns);
  * other @s, or NULL, nothing happens, because the note of the worker may be stale. */
 void device_confirmed(struct device *d, struct peer *p, const struct session *s, uint64_t now_ns);
 
-/* An authenticated message came from @from. Makes @from the endpoint of @p, unless @from is invalid
- * or ops->answerable refuses it ("roaming", [W] 2.1). */
+/* An authenticated message came from @from. Makes @from the endpoint of @p (roaming; WireGuard
+ * paper, 2.1), unless @from is invalid or ops->answerable refuses it. */
 void device_roamed(struct device *d, struct peer *p, const struct endpoint *from);
 
-/* Handles the expired timers of the peer and schedules the peer again. A worker requests this after
- * it has stored a time from which no deadline has been computed yet (NOTE_WATCH, see timers.h). */
+/* Handles the expired timers of the peer and computes its next deadline. A worker requests this
+ * (NOTE_WATCH, see timers.h) after it has stored a time that the control thread has not read
+ * yet. */
 void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Called for each peer after notes were lost: confirms p->next if a worker has decrypted a message
- * under it, begins a handshake if packets are staged, and checks the timers. Other lost notes need
- * no action: a later packet makes a worker send them again, or they are only diagnostics. */
+/* Called for each peer after notes of workers were lost. Confirms p->next if a worker has decrypted
+ * a message under it, begins a handshake if packets are staged, and checks the timers. Other lost
+ * notes need no action: a later packet makes a worker send them again, or they are only
+ * diagnostics. */
 void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Handles the expired timers of all peers, earliest deadline first. Returns after PASS_TURN_NS even

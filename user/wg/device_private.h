@@ -31,7 +31,8 @@ void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns);
  * (no memory, a full map), the retry timer tries again. */
 void handshake_initiate(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Wipes our pending initiation and ends its index. Does nothing if none is pending. */
+/* Wipes our pending initiation and removes its index from the tables. Does nothing if no initiation
+ * is pending. */
 void handshake_drop(struct device *d, struct peer *p);
 
 /* keypairs.c APIs: */
@@ -66,8 +67,8 @@ bool peer_timers_reachable(struct device *d, struct peer *p);
 void peer_timers_send(struct device *d, struct peer *p, const void *msg, size_t len,
 		      uint64_t now_ns);
 
-/* Tells a worker to send the staged packets of @p; if there are none, sends a keepalive. Begins a
- * handshake if @p has no session that may send, or if the session of the keepalive must be
+/* Tells a worker to send the staged packets of @p, or sends a keepalive if there are none. Begins a
+ * handshake if @p has no session that may send, or if the session that sent the keepalive must be
  * renewed. */
 void peer_timers_keepalive(struct device *d, struct peer *p, uint64_t now_ns);
 
@@ -91,8 +92,8 @@ void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns);
 /* Handles the expired timers of @p, then schedules @p. */
 void peer_timers_run(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Enters the next deadline of @p in the heap. The deadline is always later than @now_ns, so that
- * device_tick() ends. */
+/* Enters the next deadline of @p in the heap. The deadline is always later than @now_ns, because
+ * device_tick() would otherwise handle @p again and again. */
 void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns);
 
 #endif

@@ -24,10 +24,10 @@ union message {
 
 /* Sending ------------------------------------------------------------------------------------- */
 
-/* Returns the Unix time in ns for the next initiation to @p. It is always later than the time in
- * the last initiation, even if the wall clock was set back or the peer was removed and added again.
- * The difference is at least 2^24 ns, because noise_tai64n() may round a timestamp down by almost
- * 2^24 ns. */
+/* Returns the Unix time in ns for the next initiation to @p. The returned time is always later than
+ * that in the last initiation, even if the wall clock was set back or the peer was removed and
+ * added again. The difference is at least 2^24 ns, because noise_tai64n() may round a timestamp
+ * down by almost 2^24 ns. */
 static uint64_t next_tai64n(struct device *d, struct peer *p)
 {
 	uint64_t unix_ns = d->ops->unix_ns(d->ctx), least = p->last_tai64n_unix_ns + (1 << 24);
@@ -49,8 +49,8 @@ void handshake_drop(struct device *d, struct peer *p)
 	noise_handshake_clear(&p->handshake);
 }
 
-/* [W] 5.4.2. Makes the initiation and publishes its index. Returns false, with no handshake
- * pending, if the keys are unusable or a table is full. */
+/* Makes the initiation (WireGuard paper, 5.4.2) and publishes its index. Returns false, with no
+ * handshake pending, if the keys are unusable or a table is full. */
 static bool create_initiation(struct device *d, struct peer *p, struct wire_initiation *msg)
 {
 	uint8_t ephemeral[WIRE_KEY_LEN], timestamp[WIRE_TIMESTAMP_LEN];
@@ -104,8 +104,9 @@ void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns)
 		timers_handshake_wanted(&p->timers, now_ns);
 }
 
-/* [W] 5.4.3. Answers the initiation that was consumed into @hs. The session is published before the
- * response is sent, so that the peer's first data message finds the session. */
+/* Answers the initiation that was consumed into @hs (WireGuard paper, 5.4.3). The session is
+ * published before the response is sent, so that the peer's first data message finds the
+ * session. */
 static enum reason send_response(struct device *d, struct peer *p, struct noise_handshake *hs,
 				 uint64_t now_ns)
 {
@@ -165,7 +166,8 @@ static enum reason consume_initiation(struct device *d, const struct wire_initia
 	verdict = noise_consume_initiation(msg, &in, &p->remote, &hs);
 	if (verdict != NOISE_OK) {
 		why = verdict == NOISE_OLD ? REASON_old_timestamp : REASON_bad_handshake;
-		/* A replayed initiation is authentic, even if another host sent the copy. */
+		/* A replayed initiation is authentic, so the event names @p, even if another host
+		 * sent the copy. */
 		proven = verdict == NOISE_OLD ? p : NULL;
 		goto out;
 	}
@@ -204,14 +206,15 @@ static enum reason consume_response(struct device *d, struct peer *p,
 		return REASON_no_resources;
 	}
 	peer_timers_handshake_done(d, p);
-	/* The responder may send only after our first data message has arrived, [W] 6.1. So send
-	 * the staged packets now, or a keepalive if no packet is staged. */
+	/* The responder may send only after our first data message has arrived (WireGuard paper,
+	 * 6.1). So send the staged packets now, or a keepalive if no packet is staged. */
 	peer_timers_keepalive(d, p, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 	return REASON_none;
 }
 
-/* [W] 5.4.7. This replies to an unauthenticated source and changes no state of a peer. */
+/* Sends a cookie reply (WireGuard paper, 5.4.7) to an unauthenticated source. Changes no state of a
+ * peer. */
 static void send_cookie(struct device *d, const void *msg, size_t len, __le32 sender_index,
 			const struct endpoint *from, uint64_t now_ns)
 {

@@ -5,11 +5,11 @@
  *
  *   table ──▶ slots[]: NULL | gone | ──▶ entry { index, peer, session }
  *
- * Readers load the table (A), then slots (B), then the session (C), each with acquire. The writer
- * stores each pointer with release, after the object that it points to is complete. The only member
- * of an entry that ever changes is the session. A deleted slot becomes `gone`, because a search
- * ends at a NULL slot. When live and gone slots fill half of a table, the live entries are moved to
- * a new table.
+ * Readers load the table, then a slot, then the session, each with acquire. The writer stores each
+ * pointer with release, after the object that it points to is complete. The only member of an entry
+ * that ever changes is the session. A deleted slot points to `gone` and not to NULL, because a
+ * search ends at a NULL slot. When live and gone slots fill half of a table, the live entries are
+ * moved to a new table.
  */
 #include "wg/indextab.h"
 
@@ -24,7 +24,7 @@
 struct entry {
 	uint32_t index;
 	struct peer *peer;
-	_Atomic(struct session *) session; /* NULL: a handshake */
+	_Atomic(struct session *) session; /* NULL: the handshake is still pending */
 };
 
 struct table {
@@ -68,7 +68,7 @@ fail:
 	return NULL;
 }
 
-/* B */
+/* The acquire pairs with the release in insert_entry(). */
 static struct entry *slot_at(const struct table *t, uint32_t i)
 {
 	return atomic_load_explicit(&t->slots[i & t->mask], memory_order_acquire);
@@ -91,7 +91,7 @@ void indextab_free(struct indextab *t)
 /* Returns the entry of @index, or NULL. Sets *@slot to the entry's slot, unless @slot is NULL. */
 static struct entry *find_entry(const struct indextab *t, uint32_t index, uint32_t *slot)
 {
-	/* A */
+	/* pairs with the release in make_room_for_entry() */
 	struct table *table = atomic_load_explicit(&t->table, memory_order_acquire);
 	struct entry *e;
 
@@ -116,7 +116,8 @@ static void insert_entry(struct table *table, struct entry *e)
 		i++;
 	if (!old)
 		table->used++;
-	atomic_store_explicit(&table->slots[i & table->mask], e, memory_order_release); /* B */
+	/* pairs with the acquire in slot_at() */
+	atomic_store_explicit(&table->slots[i & table->mask], e, memory_order_release);
 }
 
 /* Makes room for one more entry. If the table would then be more than half full of used slots,
@@ -137,7 +138,8 @@ static int make_room_for_entry(struct indextab *t)
 	for (uint32_t i = 0; i <= old->mask; i++)
 		if (slot_at(old, i) && slot_at(old, i) != &gone)
 			insert_entry(new, slot_at(old, i));
-	atomic_store_explicit(&t->table, new, memory_order_release); /* A */
+	/* pairs with the acquire in find_entry() */
+	atomic_store_explicit(&t->table, new, memory_order_release);
 	t->retire(t->ctx, old, free);
 	return 0;
 }
@@ -167,8 +169,9 @@ void indextab_promote(struct indextab *t, uint32_t index, struct session *sessio
 {
 	struct entry *e = find_entry(t, index, NULL);
 
+	/* pairs with the acquire in indextab_session() */
 	if (e)
-		atomic_store_explicit(&e->session, session, memory_order_release); /* C */
+		atomic_store_explicit(&e->session, session, memory_order_release);
 }
 
 void indextab_del(struct indextab *t, uint32_t index)
@@ -189,7 +192,7 @@ struct session *indextab_session(const struct indextab *t, uint32_t index)
 {
 	struct entry *e = find_entry(t, index, NULL);
 
-	/* C */
+	/* pairs with the release in indextab_promote() */
 	return e ? atomic_load_explicit(&e->session, memory_order_acquire) : NULL;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * indextab.h - receiver index -> handshake or session, [W] 5.4: every index that we have assigned
- * and that is still valid. There is one writer (the control thread) and any number of readers,
- * which take no lock. indextab.c has the picture.
+ * indextab.h - receiver index -> handshake or session (WireGuard paper, 5.4): every index that we
+ * have assigned and that is still valid. There is one writer (the control thread) and any number of
+ * readers, which take no lock. indextab.c has a picture.
  *
  * A reader uses a result only until its next quiescent point (path/qsbr.h). Memory that a reader
  * may still hold is given to the retire callback and never freed here.
@@ -28,8 +28,9 @@ struct indextab *indextab_new(retire_fn retire, void *ctx);
  * NULL. */
 void indextab_free(struct indextab *t);
 
-/* Enters @index (host order) for the pending handshake of @peer (@session NULL) or for @session.
- * Returns 0, -EEXIST if the index is taken, -ENOSPC at SESSIONS_MAX, or -ENOMEM. Control thread. */
+/* Enters @index (host order) for @session, or for the pending handshake of @peer if @session is
+ * NULL. Returns 0, -EEXIST if the index is taken, -ENOSPC at SESSIONS_MAX, or -ENOMEM. Control
+ * thread. */
 int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct session *session);
 
 /* Turns the entry of a pending handshake into the entry of @session. Does nothing if @index is

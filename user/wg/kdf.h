@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kdf.h - the hash functions of the handshake, [W] 5.4 and [N] 4.3. All are built on BLAKE2s, and
- * all wipe their secrets from the stack. Any thread.
+ * kdf.h - the hash functions of the handshake (WireGuard paper, 5.4; Noise specification, 4.3). All
+ * are built on BLAKE2s, and all wipe their secrets from the stack. Any thread.
  *
  *   BLAKE2s ─▶ kdf_hash (HASH)
  *           ─▶ kdf_mac  (MAC)

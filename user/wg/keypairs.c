@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keypairs.c - the sessions of a peer, [W] 6.3.
+ * keypairs.c - the sessions of a peer (WireGuard paper, 6.3).
  *
  *   as initiator:   the response proves that the responder has the keys:
  *                       previous := next, or current if there is no next;  current := new
@@ -37,7 +37,7 @@ int keypairs_new_index(const struct device *d, uint32_t *index)
 
 static struct session *session_in(_Atomic(struct session *) *place)
 {
-	return atomic_load_explicit(place, memory_order_relaxed); /* only this thread writes */
+	return atomic_load_explicit(place, memory_order_relaxed); /* no other thread writes */
 }
 
 static void set_session(_Atomic(struct session *) *place, struct session *s)
@@ -83,7 +83,7 @@ static void add_current(struct device *d, struct peer *p, struct session *new)
 		end_session(d, current);
 }
 
-/* Enters @s under its index, first in the map and then in the index table. After an error, no
+/* Enters @s under its index, first in the BPF map and then in the index table. After an error, no
  * worker can have found @s, so the caller may free @s without retiring it. If we are the initiator,
  * the index then still belongs to the pending handshake. */
 static int publish_session(struct device *d, struct peer *p, struct session *s)
@@ -149,8 +149,8 @@ static uint64_t grace_end_ns(const struct session *s)
 	return s->born_ns + (REJECT_AFTER_TIME_S + INDEX_GRACE_S) * NS_PER_S;
 }
 
-/* Returns true if the grace period of @s (INDEX_GRACE_S) is over. Otherwise makes sure that
- * index_reap_ns is no later than the end of the grace period. */
+/* Returns true if the grace period of @s (INDEX_GRACE_S) is over. Otherwise lowers index_reap_ns to
+ * the end of the grace period, unless index_reap_ns is earlier. */
 static bool is_past_grace(struct peer *p, const struct session *s, uint64_t now_ns)
 {
 	if (!s)

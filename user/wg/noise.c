@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * noise.c - the two handshake messages. The steps of each function are labelled with the tokens of
- * the pattern in noise.h, so that they can be compared with [W] 5.4.2 and 5.4.3:
+ * the pattern in noise.h, for comparison with the WireGuard paper ([W], 5.4.2 and 5.4.3) and the
+ * Noise specification ([N]):
  *
  *   token   [N] 5, 9                         here
  *   e       MixHash(e), MixKey(e)            mix_ephemeral()
@@ -30,12 +31,12 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 #define TAI64_EPOCH 0x400000000000000aULL /* 2^62 + the 10 s by which TAI was ahead in 1970 */
-#define TAI64N_GRAIN_NS (1U << 24)	  /* about 1/60 s */
+#define TAI64N_GRAIN_NS (1U << 24)	  /* timestamps are rounded down to this, about 1/60 s */
 
 _Static_assert(NS_PER_S / TAI64N_GRAIN_NS > INITIATIONS_PER_SECOND,
 	       "two initiations that respect the rate limit have different timestamps");
 
-/* [N] 5.2: chaining key, hash and cipher key. The nonce is always 0 in this pattern. */
+/* The SymmetricState of the Noise specification, 5.2. The nonce is always 0 in this pattern. */
 struct symmetric {
 	uint8_t chaining_key[WIRE_HASH_LEN];
 	uint8_t hash[WIRE_HASH_LEN];
@@ -144,8 +145,8 @@ void noise_remote_set(struct noise_remote *r, const struct noise_identity *id,
 {
 	memmove(r->public, public, WIRE_KEY_LEN);
 	r->stale = false;
-	/* An unset private key is all zeros. Do not clamp and use it, because the result would be a
-	 * private key that everybody knows. */
+	/* An unset private key is all zeros. Do not use it: clamping would turn it into a private
+	 * key that everybody knows. */
 	if (!id->set || !x25519(r->static_static, id->private, r->public))
 		wipe(r->static_static, WIRE_KEY_LEN);
 }
@@ -168,6 +169,7 @@ void noise_handshake_clear(struct noise_handshake *hs)
 	wipe(hs, sizeof(*hs));
 }
 
+/* -> e, es, s, ss, {t}. Each step is labelled with its token of the Noise pattern. */
 bool noise_create_initiation(struct wire_initiation *msg, struct noise_handshake *hs,
 			     const struct noise_identity *id, const struct noise_remote *r,
 			     const uint8_t ephemeral[static WIRE_KEY_LEN],
@@ -210,6 +212,7 @@ out:
 	return ok;
 }
 
+/* -> e, es, s. Each step is labelled with its token of the Noise pattern. */
 bool noise_open_initiation(const struct wire_initiation *msg, const struct noise_identity *id,
 			   struct noise_incoming *in)
 {
@@ -241,6 +244,7 @@ out:
 	return ok;
 }
 
+/* -> ss, {t}. Each step is labelled with its token of the Noise pattern. */
 enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 					    const struct noise_incoming *in, struct noise_remote *r,
 					    struct noise_handshake *hs)
@@ -276,6 +280,7 @@ out:
 	return verdict;
 }
 
+/* <- e, ee, se, psk, {}. Each step is labelled with its token of the Noise pattern. */
 bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs,
 			   const struct noise_remote *r,
 			   const uint8_t ephemeral[static WIRE_KEY_LEN], uint32_t local_index)
@@ -318,6 +323,7 @@ out:
 	return ok;
 }
 
+/* <- e, ee, se, psk, {}. Each step is labelled with its token of the Noise pattern. */
 bool noise_consume_response(const struct wire_response *msg, struct noise_handshake *hs,
 			    const struct noise_identity *id, const struct noise_remote *r)
 {

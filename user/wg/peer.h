@@ -5,7 +5,7 @@
  *   peer_new ─▶ entered in the device ─▶ removed: no trie, index or key leads to the peer
  *      ─▶ retired by device_ops ─▶ peer_free, when no worker can hold the peer any more
  *
- * Only the control thread adds and removes peers. The sessions of a peer, [W] 6.3:
+ * Only the control thread adds and removes peers. The sessions of a peer (WireGuard paper, 6.3):
  *
  *   previous ◀── current ◀── next      a confirmed next replaces current, which becomes previous
  *
@@ -39,21 +39,21 @@ struct peer {
 	_Atomic(struct session *) next;	     /* see peer_session() */
 	_Atomic(const struct encap *) encap; /* NULL = no endpoint, or a key of low order */
 	uint64_t serial;		     /* unique over the lifetime of the device */
-	uint32_t slot;			     /* 0..PEERS_MAX-1; the key of the BPF maps; reused */
+	uint32_t slot; /* 0..PEERS_MAX-1; key in BPF maps; reused after removal */
 	struct timers timers;
 	struct stage stage;
 	_Atomic uint64_t rx_bytes,
-		rx_packets; /* UDP payload and number of authenticated messages of all types */
+		rx_packets; /* authenticated messages of all types, and their UDP payload */
 	_Atomic uint64_t tx_bytes, tx_packets;
 	/* BOOTTIME at which a packet to the peer last refreshed the conntrack entry. Such packets
 	 * go through the UDP socket: every message of the control thread, and from time to time a
 	 * data message that AF_XDP could have carried (path/seal.c). */
 	_Atomic uint64_t last_udp_ns;
-	_Atomic uint64_t wanted_ns; /* when a worker last requested a handshake */
+	_Atomic uint64_t wanted_ns; /* when a worker last requested a handshake; 0 = none */
 	_Atomic bool no_gso;	    /* the kernel refused UDP_SEGMENT on the path to the endpoint */
 	/* Shared by the workers while the peer roams, see path/roaming.h. */
 	_Atomic uint64_t moved_ns;   /* when a worker last checked or reported a new endpoint */
-	_Atomic uint32_t roam_count; /* number of reports so far */
+	_Atomic uint32_t roam_count; /* number of new endpoints reported so far */
 	atomic_flag roaming_lock;    /* protects moved_to */
 	struct endpoint moved_to;    /* the newest endpoint that was reported */
 
@@ -69,7 +69,7 @@ struct peer {
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; for INITIATIONS_PER_SECOND */
 	uint64_t last_tai64n_unix_ns;	      /* time in the newest initiation sent to the peer */
 	uint64_t counted_packets; /* rx_packets + tx_packets as last written to the map peer_auth */
-	char name[PEER_NAME_LEN]; /* text of "# Name ="; "" = none */
+	char name[PEER_NAME_LEN]; /* from "# Name =" in the configuration; "" = none */
 	struct peer *list_next, *list_prev; /* order of addition */
 	struct peer *hash_next;
 	uint64_t deadline_ns; /* key in device->deadlines; TIMERS_NEVER = not in the heap */
@@ -87,8 +87,9 @@ void peer_free(void *peer);
 /* Returns the session to send under, or NULL. Returns p->next as soon as a worker has decrypted a
  * message under p->next, because the other side may have lost the keys of p->current. The control
  * thread moves p->next to p->current soon afterwards. The loads are sequentially consistent, like
- * the accesses to stage->count. If a worker stages a packet while the control thread publishes a
- * session, at least one of the two therefore sees the change of the other. Any thread. */
+ * the accesses to stage->count. So if a worker stages a packet while the control thread publishes a
+ * session, the worker sees the session, or the control thread sees the packet, or both. Any
+ * thread. */
 static inline struct session *peer_session(const struct peer *p)
 {
 	struct session *next = atomic_load_explicit(&p->next, memory_order_seq_cst);
@@ -100,8 +101,8 @@ static inline struct session *peer_session(const struct peer *p)
 
 /* Count @packets messages of one peer with @bytes of UDP payload in total, and update its timers.
  * @data: at least one of the messages carried a packet. Received messages must have authenticated.
- * Workers call these once for each run of messages of one session. Return true if the control
- * thread must check the timers, see timers_sent(). Any thread. */
+ * Workers make one call for successive messages of one session. Return true if the control thread
+ * must check the timers, see timers_sent(). Any thread. */
 bool peer_sent(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 bool peer_received(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 

@@ -22,8 +22,8 @@
 #define UNANSWERED_ATTEMPTS 2
 
 /* Returns true if a handshake with the peer's key is possible. Otherwise drops the staged packets.
- * If this is the first check of the peer's key since our own key changed, also calls peer_changed,
- * so that the workers refuse further packets. */
+ * If our own key has changed since the last check, then also calls peer_changed, so that the
+ * workers refuse further packets. */
 static bool key_is_usable(struct device *d, struct peer *p)
 {
 	bool was_stale = p->remote.stale;
@@ -59,8 +59,8 @@ bool peer_timers_flush(struct device *d, struct peer *p)
 	return true;
 }
 
-/* Sends a keepalive (a data message without a packet, [W] 6.5). Returns false if @s has no counter
- * left. */
+/* Sends a keepalive, which is a data message without a packet (WireGuard paper, 6.5). Returns false
+ * if @s has no counter left. */
 static bool send_empty(struct device *d, struct peer *p, struct session *s, uint64_t now_ns)
 {
 	struct {
@@ -131,8 +131,8 @@ void peer_timers_schedule(struct device *d, struct peer *p, uint64_t now_ns)
 
 void peer_timers_resume(struct device *d, struct peer *p, uint64_t now_ns)
 {
-	/* With persistent keepalives no handshake need be requested: last_traffic_ns is 0, so a
-	 * keepalive is due now, and the keepalive begins the handshake. */
+	/* With persistent keepalives no handshake need be requested here. last_traffic_ns is 0, so
+	 * a keepalive is due now, and the keepalive begins the handshake. */
 	if (!p->timers.persistent_s && atomic_load_explicit(&p->stage.count, memory_order_seq_cst))
 		timers_handshake_wanted(&p->timers, now_ns);
 	peer_timers_schedule(d, p, now_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prefix.h - an IPv4 or IPv6 prefix: a value type that is copied, compared and never allocated.
+ * prefix.h - an IPv4 or IPv6 prefix: a plain value that is copied and compared, and owns no memory.
  *
  *   10.1.0.0/16    family AF_INET, length 16, addr 0a 01 00 00, then twelve zero bytes
  *                                                  \___/ \___/

@@ -22,7 +22,7 @@
 #include "wg/endpoint.h"
 
 #define RATELIMIT_BUCKETS 8192
-#define RATELIMIT_REMEMBERED 4096 /* messages; each has one slot, chosen by its hash */
+#define RATELIMIT_REMEMBERED 4096 /* recorded messages; a hash selects the place of each */
 
 struct ratelimit;
 

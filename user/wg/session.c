@@ -35,8 +35,8 @@ void session_free(void *session)
 	free(session);
 }
 
-/* The time of a worker may be earlier than born_ns, which the control thread has set. A subtraction
- * would then wrap, so the code adds. */
+/* @now_ns of a worker may be earlier than born_ns, which the control thread has set. The difference
+ * would then wrap, so compare with a sum instead. */
 static bool older_than(const struct session *s, uint64_t seconds, uint64_t now_ns)
 {
 	return now_ns >= s->born_ns + seconds * NS_PER_S;

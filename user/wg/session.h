@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * session.h - one pair of transport keys, [W] 5.4.5, 5.4.6, 6.1.
+ * session.h - one pair of transport keys (WireGuard paper, 5.4.5, 5.4.6, 6.1).
  *
  * The control thread creates and retires sessions. Workers find them through peer_session() to send
  * and through the index table to receive. After a session is published, only its atomic members and
@@ -21,7 +21,7 @@
 struct peer;
 
 struct session {
-	/* hot */
+	/* used for every message */
 	uint8_t send_key[AEAD_KEY_LEN];
 	uint8_t recv_key[AEAD_KEY_LEN];
 	struct peer *peer;
@@ -32,7 +32,7 @@ struct session {
 	_Atomic bool revoked;	/* must not be used any more, because the control thread ended it */
 	_Atomic bool confirmed; /* a worker decrypted a message while the session was peer->next */
 	_Atomic uint64_t send_counter; /* next counter to use */
-	/* members for receiving; @lock protects @replay */
+	/* only for receiving; @lock protects @replay */
 	atomic_flag lock;
 	struct replay replay;
 };
@@ -59,12 +59,13 @@ bool session_may_send(const struct session *s, uint64_t now_ns);
 bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 	__attribute__((warn_unused_result));
 
-/* Call after sending. Returns true if the session must be renewed: by the initiator after 120 s, by
- * either side after sending 2^60 messages, [W] 6.2. Any thread. */
+/* Call after sending. Returns true if the session must be renewed (WireGuard paper, 6.2): by the
+ * initiator after 120 s, by either side after sending 2^60 messages. Any thread. */
 bool session_renew_after_send(const struct session *s, uint64_t now_ns);
 
-/* Call after receiving. Returns true if the session must be renewed: by the initiator after 165 s =
- * REJECT_AFTER_TIME_S - KEEPALIVE_TIMEOUT_S - REKEY_TIMEOUT_S, [W] 6.2. Any thread. */
+/* Call after receiving. Returns true if the session must be renewed (WireGuard paper, 6.2): by the
+ * initiator after 165 s = REJECT_AFTER_TIME_S - KEEPALIVE_TIMEOUT_S - REKEY_TIMEOUT_S. Any
+ * thread. */
 bool session_renew_after_receive(const struct session *s, uint64_t now_ns);
 
 /* Hold this lock around the replay_accept() calls of one session in a batch. Make no system call

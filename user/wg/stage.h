@@ -2,9 +2,10 @@
 /*
  * stage.h - the packets of a peer that wait for a session: at most STAGED_PER_PEER per peer, and
  * STAGED_TOTAL packets and STAGED_BYTES over all peers. The oldest packet of the peer is dropped
- * first. A staged packet is a copy on the heap, so it never keeps a UMEM frame in use. Workers push
- * and take packets; the control thread reads the count and purges. Each stage has a spin lock. A
- * packet for a peer with a live session and an empty stage is sent without being staged.
+ * first. A staged packet is a copy on the heap, so it does not occupy a frame of AF_XDP memory.
+ * Workers push and take packets; the control thread reads the count and purges. Each stage has a
+ * spin lock. A packet for a peer with a live session and an empty stage is sent without being
+ * staged.
  */
 #ifndef WGXDP_STAGE_H
 #define WGXDP_STAGE_H
@@ -16,7 +17,7 @@
 struct staged {
 	struct staged *next;
 	uint32_t len;
-	uint8_t data[]; /* an inner IP packet of @len bytes, and WIRE_PADDING unused bytes */
+	uint8_t data[]; /* an inner IP packet of @len bytes, and room for its padding */
 };
 
 struct stage {

@@ -31,7 +31,7 @@
 #define UNANSWERED_NS ((KEEPALIVE_TIMEOUT_S + REKEY_TIMEOUT_S) * NS_PER_S)
 #define OWED_NS (KEEPALIVE_TIMEOUT_S * NS_PER_S)
 #define ZERO_NS (ZERO_AFTER_TIME_S * NS_PER_S)
-#define CHECK_NS OWED_NS /* the shorter of OWED_NS and UNANSWERED_NS */
+#define CHECK_NS OWED_NS /* the minimum of OWED_NS and UNANSWERED_NS */
 
 static void store_time(_Atomic uint64_t *time, uint64_t value)
 {
@@ -44,12 +44,12 @@ static bool begin_time(struct timers *t, _Atomic uint64_t *time, uint64_t now_ns
 {
 	uint64_t unset = 0;
 
-	/* A */
+	/* A (see the top of this file) */
 	if (counter_read(time) ||
 	    !atomic_compare_exchange_strong_explicit(time, &unset, now_ns, memory_order_relaxed,
 						     memory_order_relaxed))
 		return false;
-	/* B, pairs with C */
+	/* B, pairs with C in timers_next() */
 	return !atomic_exchange_explicit(&t->watched, true, memory_order_acq_rel);
 }
 
@@ -163,7 +163,8 @@ static bool take_elapsed(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 						       memory_order_relaxed);
 }
 
-/* [W] 6.4: retries go on for REKEY_ATTEMPT_TIME_S after a packet last needed a session. */
+/* Retries go on for REKEY_ATTEMPT_TIME_S after a packet last needed a session (WireGuard paper,
+ * 6.4). */
 static unsigned retry_due(struct timers *t, uint64_t now_ns)
 {
 	if (!take_deadline(&t->retry_at_ns, now_ns))
@@ -211,7 +212,8 @@ uint64_t timers_next(struct timers *t, uint64_t now_ns)
 {
 	uint64_t unanswered_ns, owed_ns, next;
 
-	/* C, which pairs with B. The two reads below are D. */
+	/* C, which pairs with B in begin_time(). The two reads below are D. The top of this file
+	 * explains the letters. */
 	atomic_exchange_explicit(&t->watched, false, memory_order_acq_rel);
 	unanswered_ns = counter_read(&t->unanswered_since_ns);
 	owed_ns = counter_read(&t->owed_since_ns);
@@ -220,7 +222,7 @@ uint64_t timers_next(struct timers *t, uint64_t now_ns)
 	next = earlier(next, persistent_at(t));
 	if (!unanswered_ns && !owed_ns)
 		return next;
-	/* E */
+	/* E: the caller will check the timers again within CHECK_NS */
 	atomic_exchange_explicit(&t->watched, true, memory_order_acq_rel);
 	next = earlier(next, deadline_after(unanswered_ns, UNANSWERED_NS + t->jitter_ns));
 	next = earlier(next, deadline_after(owed_ns, OWED_NS));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timers.h - the timer state machine of one peer, [W] 6. Callers pass the time (BOOTTIME in ns),
- * and timers_next() returns the time at which timers_due() must be called next.
+ * timers.h - the timer state machine of one peer (WireGuard paper, 6). Callers pass the time
+ * (BOOTTIME in ns), and timers_next() returns the time at which timers_due() must be called next.
  *
  * Sending or receiving a message updates some of four timestamps (relaxed atomics):
  *
@@ -32,8 +32,8 @@
 
 struct timers {
 	/* stored by workers and the control thread */
-	_Atomic uint64_t unanswered_since_ns; /* 0 = none */
-	_Atomic uint64_t owed_since_ns;	      /* 0 = none */
+	_Atomic uint64_t unanswered_since_ns; /* 0 = no data is unanswered */
+	_Atomic uint64_t owed_since_ns;	      /* 0 = no keepalive is owed */
 	_Atomic uint64_t last_traffic_ns;     /* 0 = never */
 	_Atomic uint64_t last_received_ns;    /* 0 = never */
 	/* true: a worker that starts a timer need not send NOTE_WATCH. Either a NOTE_WATCH was sent
@@ -45,16 +45,16 @@ struct timers {
 	/* when the first initiation of this attempt was sent, or when a packet last needed a
 	 * session, whichever is later */
 	uint64_t attempt_began_ns;
-	uint64_t last_initiation_ns; /* when we last sent an initiation or response; 0 = never */
+	uint64_t last_initiation_ns; /* time of our newest initiation or response; 0 = never */
 	uint64_t jitter_ns;	     /* random delay drawn for the last initiation */
 	uint64_t zero_at_ns;	     /* when all session keys are wiped; 0 = none to wipe */
-	uint64_t index_reap_ns;	     /* when the next expired session is ended; 0 = none */
+	uint64_t index_reap_ns;	     /* when the next expired session is removed; 0 = none */
 	uint16_t attempts;	     /* initiations sent in this attempt */
 	uint16_t persistent_s;	     /* persistent keepalive interval; 0 = off */
 };
 
-/* Which timers have expired: a set of flags. The control thread handles them, and calls the
- * functions below when it has sent a message or begun a session. */
+/* Flags for the timers that have expired; [W] is the WireGuard paper. The control thread handles
+ * them. When it has sent a message or begun a session, it calls the functions below. */
 enum timers_due {
 	TIMERS_RETRY = 1 << 0,	       /* send another initiation */
 	TIMERS_GIVE_UP = 1 << 1,       /* stop trying and purge the staged packets, [W] 6.4 */
@@ -81,32 +81,32 @@ void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_m
 /* A response was sent; for timers_may_initiate() it counts as an initiation. */
 void timers_response_sent(struct timers *t, uint64_t now_ns);
 /* Call when a packet needs a session, also if an initiation is already pending. Retries go on for
- * the full REKEY_ATTEMPT_TIME_S from now, [W] 6.4. If no initiation is pending, one is sent as soon
- * as timers_may_initiate() returns true. */
+ * the full REKEY_ATTEMPT_TIME_S from now (WireGuard paper, 6.4). If no initiation is pending, one
+ * is sent as soon as timers_may_initiate() returns true. */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
 /* Call if a retry is due but not allowed yet. The retry waits until timers_may_initiate() returns
  * true. This does not postpone the end of the attempt. */
 void timers_retry_put_off(struct timers *t);
 /* The keys of a new session were derived: postpones the wiping of all keys. */
 void timers_session_begun(struct timers *t, uint64_t now_ns);
-/* The handshake is complete and confirmed: retries end. */
+/* The handshake is complete and confirmed, so no retry is needed any more. */
 void timers_handshake_done(struct timers *t);
 /* Clears everything except persistent_s and last_received_ns, for peer_timers_forget(). */
 void timers_reset(struct timers *t);
 
 /* Returns true if an initiation may be sent now: REKEY_TIMEOUT_S have passed since our last
- * initiation, [W] 6.1, and since our last response, because the receiver of the response needs time
- * to confirm the session. */
+ * initiation (WireGuard paper, 6.1) and since our last response. The receiver of a response needs
+ * that time to confirm the session. */
 bool timers_may_initiate(const struct timers *t, uint64_t now_ns);
 
-/* Returns the enum timers_due flags that are due at @now_ns and disarms them: a second call returns
- * 0. */
+/* Returns the set of enum timers_due flags for the timers that have expired at @now_ns, and disarms
+ * these timers. So a second call returns 0. */
 unsigned timers_due(struct timers *t, uint64_t now_ns);
 
 /* Returns the time at which timers_due() must be called next: the earliest deadline, but no later
- * than 10 s after @now_ns if data is unanswered or a keepalive is owed, see the picture. Returns
- * TIMERS_NEVER if there is no deadline. The caller must call timers_due() at the returned time,
- * because workers rely on that call. */
+ * than 10 s after @now_ns if data is unanswered or a keepalive is owed (see the top of this file).
+ * Returns TIMERS_NEVER if there is no deadline. The caller must call timers_due() at the returned
+ * time, because workers rely on that call. */
 uint64_t timers_next(struct timers *t, uint64_t now_ns);
 
 #endif
