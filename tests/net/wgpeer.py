@@ -46,7 +46,7 @@ def mac_of(key, data):
 
 
 def kdf(n, key, data):
-    """KDF_n of the WireGuard paper, 5.4: HKDF with HMAC-BLAKE2s. Returns the @n outputs."""
+    """KDF_n of [W] 5.4: HKDF with HMAC-BLAKE2s. Returns the @n outputs."""
     secret = hmac.digest(key, data, "blake2s")
     out, last = [], b""
     for i in range(1, n + 1):
@@ -177,7 +177,7 @@ class Node:
         return tai64n(self.stamp_ns)
 
     def initiation(self):
-        """Returns an initiation (WireGuard paper, 5.4.2)."""
+        """Returns an initiation ([W] 5.4.2)."""
         ephemeral, index = os.urandom(32), self.index()
         chain = hash_of(CONSTRUCTION)
         digest = hash_of(hash_of(chain, IDENTIFIER), self.remote)
@@ -198,7 +198,7 @@ class Node:
 
     def take_cookie(self, reply):
         """Decrypts the cookie in @reply. Raises ValueError or InvalidTag unless it answers this
-        node's last initiation (WireGuard paper, 5.4.7)."""
+        node's last initiation ([W] 5.4.7)."""
         kind, receiver = struct.unpack("<II", reply[:8])
         if kind != COOKIE or receiver != self.pending[1] or len(reply) != 64:
             raise ValueError("no cookie for our initiation")
@@ -206,7 +206,7 @@ class Node:
                               self.sent_mac1)
 
     def finish(self, response):
-        """Returns the initiator's session, which @response completes (WireGuard paper, 5.4.3)."""
+        """Returns the initiator's session, which @response completes ([W] 5.4.3)."""
         ephemeral, index, chain, digest = self.pending
         kind, remote_index, receiver = struct.unpack("<III", response[:12])
         if kind != RESPONSE or receiver != index or len(response) != 92:
@@ -223,7 +223,7 @@ class Node:
         return Session(first, second, index, remote_index)
 
     def answer(self, initiation):
-        """Returns the responder's session, and the response (WireGuard paper, 5.4.3)."""
+        """Returns the responder's session, and the response ([W] 5.4.3)."""
         kind, remote_index = struct.unpack("<II", initiation[:8])
         if kind != INITIATION or len(initiation) != 148:
             raise ValueError("no initiation")

@@ -230,7 +230,7 @@ static void test_response_flipped(void **state)
 	assert_false(receive_response(&p)); /* but only once */
 }
 
-/* WireGuard paper, 5.1: each initiation needs a greater timestamp than the last one that was
+/* [W] 5.1: each initiation needs a greater timestamp than the last one that was
  * accepted. */
 static void test_replay(void **state)
 {

@@ -93,7 +93,7 @@ static void message_limits(void **state)
 	assert_false(session_may_send(s, BORN));
 	assert_true(session_may_receive(s, BORN));
 
-	/* WireGuard paper, 6.2: after this many messages either side renews the session */
+	/* [W] 6.2: after this many messages either side renews the session */
 	atomic_store(&s->send_counter, REKEY_AFTER_MESSAGES - 1);
 	assert_false(session_renew_after_send(s, BORN));
 	atomic_store(&s->send_counter, REKEY_AFTER_MESSAGES);

@@ -22,7 +22,7 @@
 #define DURATION_S 7200
 #define LATE_S 240
 
-/* WireGuard paper, section 6: a side begins a new handshake if it gets no answer for 15 s plus the
+/* [W] 6: a side begins a new handshake if it gets no answer for 15 s plus the
  * jitter, but not earlier than 5 s plus the jitter after its last initiation. The test sends one
  * packet per second. */
 #define JITTER_NS (REKEY_TIMEOUT_JITTER_MS * NS_PER_MS)

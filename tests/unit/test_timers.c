@@ -161,7 +161,7 @@ static void retries(void **state)
 	expect(&t, AT(2005.334), TIMERS_RETRY);
 }
 
-/* WireGuard paper, 6.4: retries end after 90 s. The 90 s start again when another packet needs a
+/* [W] 6.4: retries end after 90 s. The 90 s start again when another packet needs a
  * session. */
 static void retries_go_on_for_data(void **state)
 {

@@ -320,7 +320,7 @@ enum reason node_input(struct node *n, const struct datagram *dg)
 	world_accepted(n->world, dg);
 	if (dg->data[0] != WIRE_INITIATION)
 		return n->last;
-	/* WireGuard paper, 5.1: each initiation is accepted once, and none after a newer one */
+	/* [W] 5.1: each initiation is accepted once, and none after a newer one */
 	assert_true(dg->number > n->heard[dg->sender]);
 	n->heard[dg->sender] = dg->number;
 	return n->last;

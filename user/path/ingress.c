@@ -87,7 +87,7 @@ static unsigned lookup_sessions(struct worker *w, unsigned n)
 }
 
 /* Returns true if the source of @f is a new endpoint of @p. The endpoint follows the newest
- * authenticated packet (WireGuard paper, 2.1). If the endpoint would change, the outer checksums
+ * authenticated packet ([W] 2.1). If the endpoint would change, the outer checksums
  * are verified, so that a corrupted header cannot redirect a peer. The checksums cover the
  * ciphertext, so this check runs before the message is decrypted in place. */
 static bool has_roamed(struct peer *p, const struct rx_frame *f)

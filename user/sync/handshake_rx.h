@@ -14,7 +14,7 @@
  * If the ring of notes is full, a worker drops the note. The note may have been the only request
  * for a handshake. So the control thread then checks all peers, a part of them in each turn.
  *
- * Each queue has room for HANDSHAKE_QUEUE_LEN messages. The device is under load (WireGuard paper,
+ * Each queue has room for HANDSHAKE_QUEUE_LEN messages. The device is under load ([W]
  * 5.3) while a queue has UNDER_LOAD_QUEUE_LEN messages or more, and for UNDER_LOAD_AFTER_S
  * afterwards. Control thread only.
  */

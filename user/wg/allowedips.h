@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * allowedips.h - cryptokey routing (WireGuard paper, 2): prefix -> peer, by the longest match over
+ * allowedips.h - cryptokey routing ([W] 2): prefix -> peer, by the longest match over
  * all peers. There is one path-compressed binary trie per family (allowedips.c has a picture). The
  * BPF maps allowed4 and allowed6 hold the same entries.
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cookie.c - the MACs and cookies that the two sides exchange, and what each of them proves
- * (WireGuard paper, 5.4.4 and 5.4.7):
+ * ([W] 5.4.4 and 5.4.7):
  *
  *   maker                                          checker
  *   mac1 = MAC(HASH("mac1----" || Spub), msg) ───▶ the sender knows our public key

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cookie.h - mac1, mac2 and cookie replies (WireGuard paper, 5.3, 5.4.4, 5.4.7). The two roles are
+ * cookie.h - mac1, mac2 and cookie replies ([W] 5.3, 5.4.4, 5.4.7). The two roles are
  * two types:
  *
  *   checker   receives handshakes and may be under load         one per device
@@ -62,7 +62,7 @@ bool cookie_secret_due(const struct cookie_checker *c, uint64_t now_ns);
 void cookie_secret_set(struct cookie_checker *c, const uint8_t secret[static WIRE_HASH_LEN],
 		       uint64_t now_ns);
 
-/* Makes the cookie reply to @msg, which came from @from (WireGuard paper, 5.4.7). @nonce: 24 random
+/* Makes the cookie reply to @msg, which came from @from ([W] 5.4.7). @nonce: 24 random
  * bytes. @receiver_index: the sender index of @msg as on the wire. Call only while
  * cookie_secret_due() is false. */
 void cookie_reply(struct wire_cookie *reply, const struct cookie_checker *c, const void *msg,

@@ -49,7 +49,7 @@ void handshake_drop(struct device *d, struct peer *p)
 	noise_handshake_clear(&p->handshake);
 }
 
-/* Makes the initiation (WireGuard paper, 5.4.2) and publishes its index. Returns false, with no
+/* Makes the initiation ([W] 5.4.2) and publishes its index. Returns false, with no
  * handshake pending, if the keys are unusable or a table is full. */
 static bool create_initiation(struct device *d, struct peer *p, struct wire_initiation *msg)
 {
@@ -104,7 +104,7 @@ void handshake_begin(struct device *d, struct peer *p, uint64_t now_ns)
 		timers_handshake_wanted(&p->timers, now_ns);
 }
 
-/* Answers the initiation that was consumed into @hs (WireGuard paper, 5.4.3). The session is
+/* Answers the initiation that was consumed into @hs ([W] 5.4.3). The session is
  * published before the response is sent, so that the peer's first data message finds the
  * session. */
 static enum reason send_response(struct device *d, struct peer *p, struct noise_handshake *hs,
@@ -206,14 +206,14 @@ static enum reason consume_response(struct device *d, struct peer *p,
 		return REASON_no_resources;
 	}
 	peer_timers_handshake_done(d, p);
-	/* The responder may send only after our first data message has arrived (WireGuard paper,
+	/* The responder may send only after our first data message has arrived ([W]
 	 * 6.1). So send the staged packets now, or a keepalive if no packet is staged. */
 	peer_timers_keepalive(d, p, now_ns);
 	peer_timers_schedule(d, p, now_ns);
 	return REASON_none;
 }
 
-/* Sends a cookie reply (WireGuard paper, 5.4.7) to an unauthenticated source. Changes no state of a
+/* Sends a cookie reply ([W] 5.4.7) to an unauthenticated source. Changes no state of a
  * peer. */
 static void send_cookie(struct device *d, const void *msg, size_t len, __le32 sender_index,
 			const struct endpoint *from, uint64_t now_ns)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * indextab.h - receiver index -> handshake or session (WireGuard paper, 5.4): every index that we
+ * indextab.h - receiver index -> handshake or session ([W] 5.4): every index that we
  * have assigned and that is still valid. There is one writer (the control thread) and any number of
  * readers, which take no lock. indextab.c has a picture.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kdf.h - the hash functions of the handshake (WireGuard paper, 5.4; Noise specification, 4.3). All
+ * kdf.h - the hash functions of the handshake ([W] 5.4; Noise specification, 4.3). All
  * are built on BLAKE2s, and all wipe their secrets from the stack. Any thread.
  *
  *   BLAKE2s ─▶ kdf_hash (HASH)

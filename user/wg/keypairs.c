@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keypairs.c - the sessions of a peer (WireGuard paper, 6.3).
+ * keypairs.c - the sessions of a peer ([W] 6.3).
  *
  *   as initiator:   the response proves that the responder has the keys:
  *                       previous := next, or current if there is no next;  current := new

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * noise.h - Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s: makes and consumes the two handshake messages
- * (Noise specification, 7 and 9; WireGuard paper, 5.4). Time, randomness and peers are arguments.
+ * (Noise specification, 7 and 9; [W] 5.4). Time, randomness and peers are arguments.
  * cookie.h computes and checks mac1 and mac2 of the messages.
  *
  *     <- s                      the initiator knows the responder's static key
@@ -53,7 +53,7 @@ struct noise_handshake {
 	uint8_t chaining_key[WIRE_HASH_LEN];
 };
 
-/* The two transport keys (WireGuard paper, 5.4.5). The caller wipes them after use. */
+/* The two transport keys ([W] 5.4.5). The caller wipes them after use. */
 struct noise_keys {
 	uint8_t send[AEAD_KEY_LEN];
 	uint8_t recv[AEAD_KEY_LEN];
@@ -81,7 +81,7 @@ bool noise_remote_unusable(struct noise_remote *r, const struct noise_identity *
 
 void noise_handshake_clear(struct noise_handshake *hs);
 
-/* Makes an initiation to @r without the macs (WireGuard paper, 5.4.2). The old contents of @hs are
+/* Makes an initiation to @r without the macs ([W] 5.4.2). The old contents of @hs are
  * wiped. @ephemeral: 32 fresh random bytes, clamped here. @timestamp: TAI64N, greater than any sent
  * before. @local_index: host order. Returns false, with @hs cleared, if we have no key or the
  * peer's key is of low order. */
@@ -119,7 +119,7 @@ enum noise_verdict noise_consume_initiation(const struct wire_initiation *msg,
 					    struct noise_handshake *hs)
 	__attribute__((warn_unused_result));
 
-/* Makes the response without its macs (WireGuard paper, 5.4.3). @ephemeral and @local_index as in
+/* Makes the response without its macs ([W] 5.4.3). @ephemeral and @local_index as in
  * noise_create_initiation(). Returns false with nothing changed if @hs is not in
  * NOISE_CONSUMED_INITIATION, and false with @hs cleared if a key of the peer is of low order. */
 bool noise_create_response(struct wire_response *msg, struct noise_handshake *hs,
@@ -134,11 +134,11 @@ bool noise_consume_response(const struct wire_response *msg, struct noise_handsh
 			    const struct noise_identity *id, const struct noise_remote *r)
 	__attribute__((warn_unused_result));
 
-/* Derives the transport keys of a completed handshake (WireGuard paper, 5.4.5) and clears @hs with
+/* Derives the transport keys of a completed handshake ([W] 5.4.5) and clears @hs with
  * its indices. In the state NOISE_CONSUMED_RESPONSE we are the initiator, else the responder. */
 void noise_derive_keys(struct noise_handshake *hs, struct noise_keys *keys);
 
-/* Writes @unix_ns as TAI64N (WireGuard paper, 5.1). Rounds the ns within the second down to a
+/* Writes @unix_ns as TAI64N ([W] 5.1). Rounds the ns within the second down to a
  * multiple of 2^24, so that the timestamp does not reveal our precise clock. */
 void noise_tai64n(uint8_t out[static WIRE_TIMESTAMP_LEN], uint64_t unix_ns);
 

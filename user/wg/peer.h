@@ -5,7 +5,7 @@
  *   peer_new ─▶ entered in the device ─▶ removed: no trie, index or key leads to the peer
  *      ─▶ retired by device_ops ─▶ peer_free, when no worker can hold the peer any more
  *
- * Only the control thread adds and removes peers. The sessions of a peer (WireGuard paper, 6.3):
+ * Only the control thread adds and removes peers. The sessions of a peer ([W] 6.3):
  *
  *   previous ◀── current ◀── next      a confirmed next replaces current, which becomes previous
  *

@@ -59,7 +59,7 @@ bool peer_timers_flush(struct device *d, struct peer *p)
 	return true;
 }
 
-/* Sends a keepalive, which is a data message without a packet (WireGuard paper, 6.5). Returns false
+/* Sends a keepalive, which is a data message without a packet ([W] 6.5). Returns false
  * if @s has no counter left. */
 static bool send_empty(struct device *d, struct peer *p, struct session *s, uint64_t now_ns)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay.h - the sliding window over message counters (RFC 6479; WireGuard paper, 5.4.6). Callers
+ * replay.h - the sliding window over message counters (RFC 6479; [W] 5.4.6). Callers
  * hold the lock of the session, because roaming may move a session to another worker.
  */
 #ifndef WGXDP_REPLAY_H

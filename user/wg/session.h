@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * session.h - one pair of transport keys (WireGuard paper, 5.4.5, 5.4.6, 6.1).
+ * session.h - one pair of transport keys ([W] 5.4.5, 5.4.6, 6.1).
  *
  * The control thread creates and retires sessions. Workers find them through peer_session() to send
  * and through the index table to receive. After a session is published, only its atomic members and
@@ -59,11 +59,11 @@ bool session_may_send(const struct session *s, uint64_t now_ns);
 bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 	__attribute__((warn_unused_result));
 
-/* Call after sending. Returns true if the session must be renewed (WireGuard paper, 6.2): by the
+/* Call after sending. Returns true if the session must be renewed ([W] 6.2): by the
  * initiator after 120 s, by either side after sending 2^60 messages. Any thread. */
 bool session_renew_after_send(const struct session *s, uint64_t now_ns);
 
-/* Call after receiving. Returns true if the session must be renewed (WireGuard paper, 6.2): by the
+/* Call after receiving. Returns true if the session must be renewed ([W] 6.2): by the
  * initiator after 165 s = REJECT_AFTER_TIME_S - KEEPALIVE_TIMEOUT_S - REKEY_TIMEOUT_S. Any
  * thread. */
 bool session_renew_after_receive(const struct session *s, uint64_t now_ns);

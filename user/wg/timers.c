@@ -163,7 +163,7 @@ static bool take_elapsed(_Atomic uint64_t *time, uint64_t span, uint64_t now_ns)
 						       memory_order_relaxed);
 }
 
-/* Retries go on for REKEY_ATTEMPT_TIME_S after a packet last needed a session (WireGuard paper,
+/* Retries go on for REKEY_ATTEMPT_TIME_S after a packet last needed a session ([W]
  * 6.4). */
 static unsigned retry_due(struct timers *t, uint64_t now_ns)
 {

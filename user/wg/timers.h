@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timers.h - the timer state machine of one peer (WireGuard paper, 6). Callers pass the time
+ * timers.h - the timer state machine of one peer ([W] 6). Callers pass the time
  * (BOOTTIME in ns), and timers_next() returns the time at which timers_due() must be called next.
  *
  * Sending or receiving a message updates some of four timestamps (relaxed atomics):
@@ -81,7 +81,7 @@ void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_m
 /* A response was sent; for timers_may_initiate() it counts as an initiation. */
 void timers_response_sent(struct timers *t, uint64_t now_ns);
 /* Call when a packet needs a session, also if an initiation is already pending. Retries go on for
- * the full REKEY_ATTEMPT_TIME_S from now (WireGuard paper, 6.4). If no initiation is pending, one
+ * the full REKEY_ATTEMPT_TIME_S from now ([W] 6.4). If no initiation is pending, one
  * is sent as soon as timers_may_initiate() returns true. */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
 /* Call if a retry is due but not allowed yet. The retry waits until timers_may_initiate() returns
@@ -95,7 +95,7 @@ void timers_handshake_done(struct timers *t);
 void timers_reset(struct timers *t);
 
 /* Returns true if an initiation may be sent now: REKEY_TIMEOUT_S have passed since our last
- * initiation (WireGuard paper, 6.1) and since our last response. The receiver of a response needs
+ * initiation ([W] 6.1) and since our last response. The receiver of a response needs
  * that time to confirm the session. */
 bool timers_may_initiate(const struct timers *t, uint64_t now_ns);
 
