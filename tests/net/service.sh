@@ -32,7 +32,7 @@ serve() # SOCKET WATCHDOG_USEC COMMAND...
 	spawn a /usr/bin/python3 tests/net/service.py listen "$manager" "$ID-a" "$A" >>"$HEARD"
 	LISTENER=$!
 	wait_for 5 grep -q listening "$HEARD"
-	# shellcheck disable=SC2016 # the inner shell expands $$, which is also the PID of the daemon
+	# shellcheck disable=SC2016 # the inner shell expands $$, the PID that the daemon keeps
 	spawn a env NOTIFY_SOCKET="$manager" WATCHDOG_USEC="$usec" \
 		sh -c 'WATCHDOG_PID=$$ exec "$@"' - "$@" >"$TMP/log" 2>&1
 	DAEMON=$!
