@@ -142,10 +142,11 @@ static int set_choice(struct options *o, const struct option_kind *kind, const c
 /* Reads a list of CPUs such as "0,2-3". */
 static int set_cpus(struct options *o, const char *list, struct fault *f)
 {
+	int cpus[OPTIONS_CPUS_MAX];
 	const char *at = list;
+	unsigned count = 0;
 	char *end;
 
-	o->cpu_count = 0;
 	do {
 		unsigned long first = strtoul(at, &end, 10), last = first;
 
@@ -159,12 +160,21 @@ static int set_cpus(struct options *o, const char *list, struct fault *f)
 		}
 		if (first > last || last >= CPU_SETSIZE)
 			goto bad;
-		for (; first <= last && o->cpu_count < OPTIONS_CPUS_MAX; first++)
-			o->cpus[o->cpu_count++] = (int)first;
+		for (; first <= last; first++, count++)
+			if (count < OPTIONS_CPUS_MAX)
+				cpus[count] = (int)first;
 		at = end + 1;
 	} while (*end == ',');
-	if (!*end)
-		return 0;
+	if (*end)
+		goto bad;
+	if (count > OPTIONS_CPUS_MAX)
+		return fault(f, CLI_USAGE,
+			     "--cpus %s: lists more than %d CPUs; use a shorter list, because "
+			     "there are at most %d workers",
+			     list, OPTIONS_CPUS_MAX, WORKERS_MAX);
+	memcpy(o->cpus, cpus, count * sizeof(cpus[0]));
+	o->cpu_count = count;
+	return 0;
 bad:
 	return fault(f, CLI_USAGE, "--cpus %s: must be a list of CPUs such as 0,2-3", list);
 }
