@@ -296,12 +296,17 @@ static void send_portion(struct worker *w, unsigned n)
 
 unsigned egress_run(struct worker *w)
 {
-	unsigned packets = 0, messages = 0, n;
+	unsigned packets = 0, messages = 0, before;
 
+	/* Others may have been queued meanwhile, except after a single message: a request or an
+	 * ACK, after which the host usually waits. */
 	do {
+		unsigned n;
+
+		before = messages;
 		n = read_tun(w, &messages);
 		send_portion(w, n);
 		packets += n;
-	} while (n && messages < FRAME_BATCH);
+	} while (messages > before + 1 && messages < FRAME_BATCH);
 	return packets;
 }
