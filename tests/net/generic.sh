@@ -33,7 +33,7 @@ python_tap "native: " generic.py "$A" "$ID-a" "$ID-b" "$TMP" native
 ok "auto: detach succeeds" down a "$A"
 
 # Attaches in generic mode on a kernel that seems to have no BTF. The daemon needs BTF to recognise
-# joined datagrams.
+# frames that hold several datagrams (GRO).
 without_btf() # OPTION...
 {
 	# shellcheck disable=SC2016

@@ -22,8 +22,8 @@ config()
 	peer b AllowedIPs=10.99.0.2/32,10.98.0.0/16 Endpoint=192.0.2.2:51820
 }
 
-# Starts the daemon as a service manager that listens at SOCKET would. Sets DAEMON to the daemon's
-# PID.
+# Starts the daemon with the environment that systemd gives to a service: the manager listens at
+# SOCKET. Sets DAEMON to the daemon's PID.
 serve() # SOCKET WATCHDOG_USEC COMMAND...
 {
 	local manager=$1 usec=$2

@@ -50,7 +50,7 @@ struct aead_job {
 
 struct aead_backend {
 	const char *name;
-	/* Returns true if this CPU can run the backend. Any thread. */
+	/* Returns true if this CPU can run the backend. Any thread may call it. */
 	bool (*usable)(void);
 	/* Returns true if, on this CPU, the backend slows all other code on the core so much that
 	 * the program as a whole is faster with another backend. NULL if no CPU is slowed. Any
@@ -71,7 +71,7 @@ struct aead_backend {
  * it is "libsodium". Call before other threads use this module. */
 int aead_select(const char *name, const char **failed);
 
-/* Returns the name of the backend in use; static storage. Any thread. */
+/* Returns the name of the backend in use; static storage. Any thread may call it. */
 const char *aead_name(void);
 
 /* Returns backend @i of those in this build, or NULL after the last. Backend 0 is usually
@@ -81,22 +81,22 @@ const struct aead_backend *aead_backend(size_t i);
 /* Returns true if @b seals and opens the test packets correctly and refuses altered ones. */
 bool aead_selftest(const struct aead_backend *b);
 
-/* Seals @n jobs; cannot fail. Any thread. RFC 8439 2.8. */
+/* Seals @n jobs; cannot fail. Any thread may call it. RFC 8439 2.8. */
 void aead_seal_batch(struct aead_job *jobs, size_t n);
 
 /* Opens @n jobs and sets the ok of each job. dst[0..len) of a job that is not ok is zeroed.
- * Returns how many jobs are ok. Any thread. RFC 8439 2.8. */
+ * Returns how many jobs are ok. Any thread may call it. RFC 8439 2.8. */
 size_t aead_open_batch(struct aead_job *jobs, size_t n);
 
 /* Seals one part of a handshake message ([W] 5.4) with associated data.
  * @dst: has room for @len + AEAD_TAG_LEN bytes. @counter: host order, never the same twice for one
- * key. Any thread. */
+ * key. Any thread may call it. */
 void aead_seal_ad(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t *ad, size_t ad_len,
 		  uint64_t counter, const uint8_t key[static AEAD_KEY_LEN]);
 
 /* Opens @len bytes at @src, which include the tag, and writes @len - AEAD_TAG_LEN bytes to @dst.
  * Returns false if the tag is wrong (@dst is then zeroed) or if @len is less than AEAD_TAG_LEN
- * (@dst is then untouched). Any thread. */
+ * (@dst is then untouched). Any thread may call it. */
 bool aead_open_ad(uint8_t *dst, const uint8_t *src, size_t len, const uint8_t *ad, size_t ad_len,
 		  uint64_t counter, const uint8_t key[static AEAD_KEY_LEN])
 	__attribute__((warn_unused_result));

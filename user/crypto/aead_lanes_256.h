@@ -43,7 +43,7 @@ static INLINE __m128i load_row(const struct blocks *b, int row, int slot)
 	}
 }
 
-/* Loads the states of ROWS blocks, from @first_slot on: @x[i] gets row i of each state. */
+/* Loads the states of ROW_BLOCKS blocks, from @first_slot on: @x[i] gets row i of each state. */
 static INLINE void load_rows(v32 x[4], const struct blocks *b, int first_slot)
 {
 	for (int i = 0; i < 4; i++) {
@@ -59,7 +59,7 @@ static INLINE void load_rows(v32 x[4], const struct blocks *b, int first_slot)
 	}
 }
 
-/* Writes the output of ROWS blocks, from @first_slot on. */
+/* Writes the output of ROW_BLOCKS blocks, from @first_slot on. */
 static INLINE void write_rows(const struct blocks *b, int first_slot, const v32 x[4])
 {
 	for (int p = 0; p < LANES / 8; p++) {

@@ -363,7 +363,7 @@ static INLINE void wipe_traces(struct window *w, size_t n)
 		wipe(&w->poly, sizeof(w->poly));
 	else
 		wipe(&w->poly.one, sizeof(w->poly.one));
-	if (w->touched > ROW_GROUPS * ROWS || w->poly.lanes_used)
+	if (w->touched > ROW_GROUPS * ROW_BLOCKS || w->poly.lanes_used)
 		wipe_deep_stack();
 	else
 		wipe_shallow_stack();

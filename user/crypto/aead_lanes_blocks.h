@@ -10,7 +10,7 @@
 #define GROUPS 2
 #define SLOTS (GROUPS * LANES)
 #define SLOTS_ROOM (SLOTS + LANES) /* set_slots() may write up to LANES slots beyond SLOTS */
-#define ROWS (LANES / 4)	   /* blocks per register, if it holds one row of each block */
+#define ROW_BLOCKS (LANES / 4)	   /* blocks per register, if it holds one row of each block */
 #define ROW_GROUPS 3
 
 /* The blocks to compute, one per slot. Words 4-11 of the state are the key, word 12 is the number

@@ -121,7 +121,7 @@ static INLINE void compute_rows(const struct blocks *b, int first_slot, int grou
 	v32 x[ROW_GROUPS][4], first[ROW_GROUPS][4];
 
 	for (int g = 0; g < groups; g++) {
-		load_rows(first[g], b, first_slot + g * ROWS);
+		load_rows(first[g], b, first_slot + g * ROW_BLOCKS);
 		for (int i = 0; i < 4; i++)
 			x[g][i] = first[g][i];
 	}
@@ -136,7 +136,7 @@ static INLINE void compute_rows(const struct blocks *b, int first_slot, int grou
 	for (int g = 0; g < groups; g++) {
 		for (int i = 0; i < 4; i++)
 			x[g][i] += first[g][i];
-		write_rows(b, first_slot + g * ROWS, x[g]);
+		write_rows(b, first_slot + g * ROW_BLOCKS, x[g]);
 	}
 }
 
@@ -173,8 +173,8 @@ static __attribute__((noinline)) void compute_lanes2(const struct blocks *b)
  * be larger than @used, because keystream() always fills whole registers. */
 static size_t slots_for(size_t used)
 {
-	if (used <= ROW_GROUPS * ROWS || (used > LANES && used <= LANES + 2 * ROWS))
-		return (used + ROWS - 1) / ROWS * ROWS;
+	if (used <= ROW_GROUPS * ROW_BLOCKS || (used > LANES && used <= LANES + 2 * ROW_BLOCKS))
+		return (used + ROW_BLOCKS - 1) / ROW_BLOCKS * ROW_BLOCKS;
 	return used <= LANES ? LANES : SLOTS;
 }
 
@@ -183,17 +183,17 @@ static void keystream(const struct blocks *b, size_t used)
 {
 	int first = 0;
 
-	if (used > LANES + 2 * ROWS) {
+	if (used > LANES + 2 * ROW_BLOCKS) {
 		compute_lanes2(b);
 		return;
 	}
-	if (used > ROW_GROUPS * ROWS) {
+	if (used > ROW_GROUPS * ROW_BLOCKS) {
 		compute_lanes1(b);
 		if (used <= LANES)
 			return;
 		first = LANES;
 	}
-	switch ((used - (size_t)first + ROWS - 1) / ROWS) {
+	switch ((used - (size_t)first + ROW_BLOCKS - 1) / ROW_BLOCKS) {
 	case 1:
 		compute_rows1(b, first);
 		break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * config_follow.h - connects reload.h with the data plane, the host, the record of the hooks
- * (hook_record.h), and the sources of reload requests. Control thread.
+ * (hook_record.h), and the sources of reload requests. Only the control thread calls these
+ * functions.
  */
 #ifndef WGXDP_CONFIG_FOLLOW_H
 #define WGXDP_CONFIG_FOLLOW_H

@@ -8,7 +8,7 @@
  *                                             hooks included ─ 60 s ─▶ the daemon ends by itself,
  *                                             because that process may have been killed
  *
- * Control thread.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_CONFIRM_H
 #define WGXDP_CONFIRM_H

@@ -2,7 +2,7 @@
 /*
  * core.h - runs the protocol core (user/wg) in this process: the device, the timer that drives it,
  * the reclamation of objects that workers may still be using, and the wiping of all keys after the
- * host was suspended, restored or cloned. Control thread.
+ * host was suspended, restored or cloned. Only the control thread calls these functions.
  */
 #ifndef WGXDP_CORE_H
 #define WGXDP_CORE_H

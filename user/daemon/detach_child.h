@@ -7,7 +7,7 @@
  *   signal ─▶ detach_child_start ─┬─▶ the command asks the daemon to end ─▶ detach_child_wait
  *                                 └─▶ the command fails ─▶ ended()
  *
- * Control thread.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_DETACH_CHILD_H
 #define WGXDP_DETACH_CHILD_H

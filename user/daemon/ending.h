@@ -3,7 +3,7 @@
  * ending.h - handles the events that end the daemon: a signal, a command that exits before it
  * commits (lease.h), or a module that cannot continue. When the command commits, notifies the
  * service manager that the daemon is ready; at the end, notifies it that the daemon is stopping.
- * Control thread.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_ENDING_H
 #define WGXDP_ENDING_H

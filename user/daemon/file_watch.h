@@ -7,7 +7,8 @@
  *   every 5 s, because inotify misses some file systems and links to directories ──┴▶ stat(2)
  *      ─▶ another inode, size or time ─▶ 500 ms without a further change ─▶ changed()
  *
- * A deletion does not count as a change: the module waits for a new file. Control thread.
+ * A deletion does not count as a change: the module waits for a new file. Only the control thread
+ * calls these functions.
  */
 #ifndef WGXDP_FILE_WATCH_H
 #define WGXDP_FILE_WATCH_H

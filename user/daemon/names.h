@@ -2,7 +2,7 @@
 /*
  * names.h - connects endpoint_names.h with the daemon: with the clock, the routes, and two
  * resolvers (one with the fwmark, one without) in the namespace in which the daemon started.
- * Control thread.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_NAMES_H
 #define WGXDP_NAMES_H

@@ -12,7 +12,7 @@
  *
  * If the file has an error, nothing is changed. A request that arrives during a reload causes
  * another reload afterwards. The last applied file is kept in memory, with its secrets replaced by
- * digests. Control thread.
+ * digests. Only the control thread calls these functions.
  */
 #ifndef WGXDP_RELOAD_H
 #define WGXDP_RELOAD_H

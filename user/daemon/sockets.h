@@ -5,7 +5,7 @@
  *   /var/run/wireguard/wg0.sock   wg(8)'s protocol (control/uapi.h)
  *   /run/wgxdp/wg0.sock           `wgxdp show`, `detach` and other commands (wgxdp/control.h)
  *
- * Control thread.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_SOCKETS_H
 #define WGXDP_SOCKETS_H

@@ -6,7 +6,8 @@
  * worker hangs, the daemon sends no notification, so systemd kills and restarts the daemon.
  *
  * While run_program() waits for a program such as resolvectl(1), the timer cannot fire. Therefore
- * run_program() notifies the service manager before each program. Control thread.
+ * run_program() notifies the service manager before each program. Only the control thread calls
+ * these functions.
  */
 #ifndef WGXDP_WATCHDOG_H
 #define WGXDP_WATCHDOG_H

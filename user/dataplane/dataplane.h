@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dataplane.h - all parts that carry packets: BPF programs, NICs, UDP sockets and workers. Opens
- * them together and keeps them running while NICs change. Control thread.
+ * them together and keeps them running while NICs change. Only the control thread calls these
+ * functions.
  *
  *   dataplane_open ─▶ NICs chosen ─▶ BPF ─▶ NICs opened ─▶ workers made
  *   dataplane_up   ─▶ UDP sockets ─▶ workers started   (the interface is up)

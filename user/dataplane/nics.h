@@ -2,7 +2,7 @@
 /*
  * nics.h - one NIC. If the options request XDP and the NIC supports it, the NIC gets the XDP
  * program and AF_XDP sockets; else it gets the TC ingress program, and the reason is recorded.
- * Control thread.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_NICS_H
 #define WGXDP_NICS_H

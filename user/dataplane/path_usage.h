@@ -4,7 +4,7 @@
  * attached XDP program does not prove this. Data goes to the UDP sockets if a worker hangs, or if
  * the data has a VLAN tag, arrives on another interface or, in generic mode, was merged by the
  * kernel (GRO, GSO). (Outgoing data needs no such check, because we choose the path for each peer.)
- * Control thread.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_PATH_USAGE_H
 #define WGXDP_PATH_USAGE_H

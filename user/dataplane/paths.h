@@ -20,7 +20,8 @@
  * daemon may start before the network is there, and a default route may move from one NIC to
  * another.
  *
- * The UDP sockets are always open while the interface is up (udp_group.h). Control thread.
+ * The UDP sockets are always open while the interface is up (udp_group.h). Only the control thread
+ * calls these functions.
  */
 #ifndef WGXDP_PATHS_H
 #define WGXDP_PATHS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp_group.h - the UDP sockets of the listen port. Control thread.
+ * udp_group.h - the UDP sockets of the listen port. Only the control thread calls these functions.
  *
  *   one worker:       there is one pair of sockets (IPv4, IPv6), the leader. The worker reads
  *                     them and hands handshakes over to the control thread

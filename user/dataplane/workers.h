@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * workers.h - the data-path threads. Each thread has its own queue of the tunnel interface, and a
- * hand-off (path/handoff.h) to the control thread. Control thread.
+ * hand-off (path/handoff.h) to the control thread. Only the control thread calls these functions.
  */
 #ifndef WGXDP_WORKERS_H
 #define WGXDP_WORKERS_H

@@ -8,7 +8,8 @@
  *                                 KEEP_TOKEN_NS. Without a token, the next check waits for a token.
  *   a check failed ─▶ the next check waits, 1 s at first and at most 32 s
  *
- * So two programs that fight over a route cannot keep the host busy. Control thread.
+ * So two programs that fight over a route cannot keep the host busy. Only the control thread calls
+ * these functions.
  */
 #ifndef WGXDP_KEEP_H
 #define WGXDP_KEEP_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * diag.h - while debugging is on, logs protocol events, such as failed handshakes, and dropped
- * packets. A line names the peer if the peer is known, else the address. Control thread only.
+ * packets. A line names the peer if the peer is known, else the address. Only the control thread
+ * calls these functions.
  *
  *   protocol core ── diag_event ──────┐
  *   workers ──────── diag_unallowed ──┼─▶ at most DIAG_PER_S lines a second of each kind

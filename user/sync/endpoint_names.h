@@ -24,7 +24,7 @@
  * of the first answer immediately. If the endpoint is in the answer but is dead (see
  * ENDPOINT_NAMES_DEAD_S), the next address of the answer is tried.
  *
- * Control thread only. All times are CLOCK_BOOTTIME in ns.
+ * Only the control thread calls these functions. All times are CLOCK_BOOTTIME in ns.
  */
 #ifndef WGXDP_ENDPOINT_NAMES_H
 #define WGXDP_ENDPOINT_NAMES_H

@@ -2,7 +2,7 @@
 /*
  * endpoint_rank.h - chooses one of several addresses of a peer. The rules are those of
  * getaddrinfo(3), but the addresses are ranked by the routes of the outer packets. These packets
- * carry the fwmark and must not enter the tunnel. Control thread only.
+ * carry the fwmark and must not enter the tunnel. Only the control thread calls these functions.
  */
 #ifndef WGXDP_ENDPOINT_RANK_H
 #define WGXDP_ENDPOINT_RANK_H

@@ -16,7 +16,7 @@
  *
  * Each queue has room for HANDSHAKE_QUEUE_LEN messages. The device is under load ([W]
  * 5.3) while a queue has UNDER_LOAD_QUEUE_LEN messages or more, and for UNDER_LOAD_AFTER_S
- * afterwards. Control thread only.
+ * afterwards. Only the control thread calls these functions.
  */
 #ifndef WGXDP_HANDSHAKE_RX_H
 #define WGXDP_HANDSHAKE_RX_H

@@ -9,7 +9,7 @@
  *   route, rule   ─▶ nexthops, and the data plane
  *   neighbour     ─▶ nexthops, for the peers behind this neighbour
  *
- * Control thread only.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_HOST_WATCH_H
 #define WGXDP_HOST_WATCH_H

@@ -7,7 +7,8 @@
  *   worker ─▶ hand-off: unsent packet ─▶ undo NAT (conntrack) ─▶ ICMP error ─▶ raw socket ─▶ sender
  *
  * The errors are not written to the TUN device. They would have a source address of this host, and
- * the stack drops such packets when it receives them (martian source). Control thread only.
+ * the stack drops such packets when it receives them (martian source). Only the control thread
+ * calls these functions.
  */
 #ifndef WGXDP_ICMP_SENDER_H
 #define WGXDP_ICMP_SENDER_H

@@ -8,7 +8,7 @@
  *   host's forwarding sysctls ─────▶ forwarding flags of ingress.bpf.c       immediately
  *   workers' counters ─────────────▶ peer_auth                               once a second
  *
- * Without BPF, the functions have no effect. Control thread only.
+ * Without BPF, the functions have no effect. Only the control thread calls these functions.
  */
 #ifndef WGXDP_MAPSYNC_H
 #define WGXDP_MAPSYNC_H

@@ -17,7 +17,7 @@
  * concerns. Changes during a round are handled in the next round. Rounds use at most a fifth of the
  * thread's time, so that thousands of route changes cannot delay handshakes.
  *
- * Control thread only.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_NEXTHOPS_H
 #define WGXDP_NEXTHOPS_H

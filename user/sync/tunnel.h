@@ -18,7 +18,7 @@
  *   TC was detached by force ─▶ it is attached again
  *
  * The sockets that send and receive the outer packets stay in the namespace in which they were
- * opened. Control thread only.
+ * opened. Only the control thread calls these functions.
  */
 #ifndef WGXDP_TUNNEL_H
 #define WGXDP_TUNNEL_H

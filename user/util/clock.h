@@ -9,7 +9,8 @@
 #include "wgxdp/limits.h"
 
 /* Returns the time of clock @id in ns. Cannot fail for a clock that the kernel has. In a time
- * namespace, CLOCK_BOOTTIME may be negative; cast its result to int64_t there. Any thread. */
+ * namespace, CLOCK_BOOTTIME may be negative; cast its result to int64_t there. Any thread may call
+ * it. */
 static inline uint64_t clock_ns(clockid_t id)
 {
 	struct timespec ts;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * counter.h - reads counters and times that other threads write. Relaxed atomics are enough,
- * because no other data depends on the value, and a slightly older value does no harm. Any thread.
+ * because no other data depends on the value, and a slightly older value does no harm. Any thread
+ * may call these functions.
  */
 #ifndef WGXDP_COUNTER_H
 #define WGXDP_COUNTER_H

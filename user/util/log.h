@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.h - messages of the daemon. Callers never log a secret. Any thread. A write to the journal or
- * to syslog never blocks: a message for which there is no room is lost.
+ * log.h - messages of the daemon. Callers never log a secret. Any thread may call these functions.
+ * A write to the journal or to syslog never blocks: a message for which there is no room is lost.
  *
  *   log_error, log_info, log_debug ─┬─▶ stderr, a terminal or file   "wgxdp: wg0: ..."
  *                                   ├─▶ the journal, if it reads stderr    identifier wgxdp[wg0]

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * log_ring.h - the last lines of the log, kept in memory for `wgxdp logs`, which works even without
- * a journal or syslog. A line that is added to a full ring replaces the oldest one. Any thread.
+ * a journal or syslog. A line that is added to a full ring replaces the oldest one. Any thread may
+ * call these functions.
  *
  *   log_error, log_info, log_debug ─▶ log_ring_add() ─▶ 256 lines ─▶ log_ring_next() ─▶ report.c
  */

@@ -35,7 +35,7 @@ void allowedips_free(struct allowedips *a);
  * loses it. @list is one of @peer's lists. If @p is on @list already, @p keeps its place in the
  * order. Otherwise @p leaves the list that held it, and is appended to @list. Returns 0, -EINVAL
  * for an invalid prefix, -ENOMEM, or -ENOSPC at ALLOWED_IPS_MAX. After an error nothing has
- * changed. Control thread. */
+ * changed. Only the control thread calls it. */
 int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer *peer,
 		      struct allowedips_list *list);
 
@@ -48,11 +48,12 @@ bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer
 void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
 			   void (*fn)(void *ctx, const struct prefix *p), void *ctx);
 
-/* Moves all prefixes of @from to the end of @to, a list of the same peer. Control thread. */
+/* Moves all prefixes of @from to the end of @to, a list of the same peer. Only the control thread
+ * calls it. */
 void allowedips_relist(struct allowedips_list *from, struct allowedips_list *to);
 
 /* Calls @fn for each prefix on @list, in order, until @fn returns a value other than 0. Returns the
- * last value of @fn, or 0 if the list is empty. Control thread. */
+ * last value of @fn, or 0 if the list is empty. Only the control thread calls it. */
 int allowedips_each(const struct allowedips_list *list,
 		    int (*fn)(void *ctx, const struct prefix *p), void *ctx);
 
@@ -61,7 +62,7 @@ int allowedips_each(const struct allowedips_list *list,
 struct peer *allowedips_lookup4(const struct allowedips *a, const uint8_t addr[static 4]);
 struct peer *allowedips_lookup6(const struct allowedips *a, const uint8_t addr[static 16]);
 
-/* Returns the number of prefixes of one family. Control thread. */
+/* Returns the number of prefixes of one family. Only the control thread calls it. */
 uint32_t allowedips_count(const struct allowedips *a, uint8_t family);
 
 #endif

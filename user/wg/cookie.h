@@ -6,7 +6,8 @@
  *   checker   receives handshakes and may be under load         one per device
  *   maker     sends handshakes and may get a cookie reply       one per peer
  *
- * cookie.c has a diagram of the exchange. Time and randomness are arguments. Control thread only.
+ * cookie.c has a diagram of the exchange. Time and randomness are arguments. Only the control
+ * thread calls these functions.
  */
 #ifndef WGXDP_COOKIE_H
 #define WGXDP_COOKIE_H

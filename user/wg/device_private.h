@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device_private.h - the functions that the four files of struct device share. Control thread only.
+ * device_private.h - the functions that the four files of struct device share. Only the control
+ * thread calls these functions.
  *
  *   device.c       every function of device.h: configuration, messages, notes, the clock
  *      │

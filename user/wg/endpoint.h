@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * endpoint.h - the address and port of a peer, and the local address from which to send to the peer
- * ("sticky source"). A plain value that is copied and compared, and owns no memory. Any thread.
+ * ("sticky source"). A plain value that is copied and compared, and owns no memory. Any thread may
+ * call these functions.
  *
  *        ifindex
  *   ┌──────────────┐      local ───────────────▶ remote      ┌──────┐

@@ -8,7 +8,7 @@
  *             /     \                 children at[2i + 1] and at[2i + 2]
  *         at[1]     at[2]
  *
- * Control thread only.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_HEAP_H
 #define WGXDP_HEAP_H

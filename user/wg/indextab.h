@@ -34,22 +34,24 @@ void indextab_free(struct indextab *t);
 int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct session *session);
 
 /* Turns the entry of a pending handshake into the entry of @session. Does nothing if @index is
- * unknown. A concurrent reader sees either the pending handshake or the session. Control thread. */
+ * unknown. A concurrent reader sees either the pending handshake or the session. Only the control
+ * thread calls it. */
 void indextab_promote(struct indextab *t, uint32_t index, struct session *session);
 
-/* Removes @index. Does nothing if @index is unknown. Control thread. */
+/* Removes @index. Does nothing if @index is unknown. Only the control thread calls it. */
 void indextab_del(struct indextab *t, uint32_t index);
 
 /* Returns the session of @index, or NULL if @index is unknown or belongs to a pending handshake.
- * Any thread. */
+ * Any thread may call it. */
 struct session *indextab_session(const struct indextab *t, uint32_t index);
 
-/* Returns the peer whose pending handshake or session has @index, or NULL. Control thread. */
+/* Returns the peer whose pending handshake or session has @index, or NULL. Only the control thread
+ * calls it. */
 struct peer *indextab_peer(const struct indextab *t, uint32_t index);
 
-/* Returns true if @index is taken. Control thread. */
+/* Returns true if @index is taken. Only the control thread calls it. */
 bool indextab_has(const struct indextab *t, uint32_t index);
-/* Returns the number of indices. Control thread. */
+/* Returns the number of indices. Only the control thread calls it. */
 size_t indextab_count(const struct indextab *t);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * kdf.h - the hash functions of the handshake ([W] 5.4; Noise specification, 4.3). All
- * are built on BLAKE2s, and all wipe their secrets from the stack. Any thread.
+ * are built on BLAKE2s, and all wipe their secrets from the stack. Any thread may call these
+ * functions.
  *
  *   BLAKE2s ─▶ kdf_hash (HASH)
  *           ─▶ kdf_mac  (MAC)

@@ -8,7 +8,7 @@
  *     -> e, es, s, ss, {t}      initiation
  *     <- e, ee, se, psk, {}     response
  *
- * Control thread only.
+ * Only the control thread calls these functions.
  */
 #ifndef WGXDP_NOISE_H
 #define WGXDP_NOISE_H

@@ -102,7 +102,7 @@ static inline struct session *peer_session(const struct peer *p)
 /* Count @packets messages of one peer with @bytes of UDP payload in total, and update its timers.
  * @data: at least one of the messages carried a packet. Received messages must have authenticated.
  * Workers make one call for successive messages of one session. Return true if the control thread
- * must check the timers, see timers_sent(). Any thread. */
+ * must check the timers, see timers_sent(). Any thread may call it. */
 bool peer_sent(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 bool peer_received(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 

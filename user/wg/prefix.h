@@ -6,7 +6,7 @@
  *                                                  \___/ \___/
  *                                               network   host bits
  *
- * conf/valuetext.h parses prefixes from text. Any thread.
+ * conf/valuetext.h parses prefixes from text. Any thread may call these functions.
  */
 #ifndef WGXDP_PREFIX_H
 #define WGXDP_PREFIX_H

@@ -11,7 +11,8 @@
  *
  * The memory is fixed: there are RATELIMIT_BUCKETS buckets, and a new source gets the least
  * recently used bucket. The accepted messages are recorded, because an observer that forges their
- * source address could replay them, and so use up the tokens of the source. Control thread only.
+ * source address could replay them, and so use up the tokens of the source. Only the control thread
+ * calls these functions.
  */
 #ifndef WGXDP_RATELIMIT_H
 #define WGXDP_RATELIMIT_H

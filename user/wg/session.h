@@ -46,21 +46,21 @@ struct session *session_new(struct peer *peer, const struct noise_keys *keys, bo
 void session_free(void *session);
 
 /* Returns true if messages may still be decrypted under @s: until @s is REJECT_AFTER_TIME_S old or
- * revoked. Any thread. */
+ * revoked. Any thread may call it. */
 bool session_may_receive(const struct session *s, uint64_t now_ns);
 
 /* Returns true if a message may still be sealed under @s: session_may_receive() is true, and fewer
- * than REJECT_AFTER_MESSAGES were sent. Any thread. */
+ * than REJECT_AFTER_MESSAGES were sent. Any thread may call it. */
 bool session_may_send(const struct session *s, uint64_t now_ns);
 
 /* Reserves @n successive counters and sets *@first to the first of them. Returns false if fewer
  * than @n counters are left below REJECT_AFTER_MESSAGES. In that case session_may_send() returns
- * false from then on. Any thread. */
+ * false from then on. Any thread may call it. */
 bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 	__attribute__((warn_unused_result));
 
 /* Call after sending. Returns true if the session must be renewed ([W] 6.2): by the
- * initiator after 120 s, by either side after sending 2^60 messages. Any thread. */
+ * initiator after 120 s, by either side after sending 2^60 messages. Any thread may call it. */
 bool session_renew_after_send(const struct session *s, uint64_t now_ns);
 
 /* Call after receiving. Returns true if the session must be renewed ([W] 6.2): by the
@@ -69,7 +69,7 @@ bool session_renew_after_send(const struct session *s, uint64_t now_ns);
 bool session_renew_after_receive(const struct session *s, uint64_t now_ns);
 
 /* Hold this lock around the replay_accept() calls of one session in a batch. Make no system call
- * while you hold it. Any thread. */
+ * while you hold it. Any thread may call it. */
 void session_lock(struct session *s);
 void session_unlock(struct session *s);
 

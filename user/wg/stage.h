@@ -29,16 +29,17 @@ struct stage {
 void stage_init(struct stage *s);
 
 /* Appends a copy of the @len bytes at @packet. Returns how many packets were dropped: first the
- * oldest packets of this peer, and then the new packet if there is still no room. Any thread. */
+ * oldest packets of this peer, and then the new packet if there is still no room. Any thread may
+ * call it. */
 unsigned stage_push(struct stage *s, const void *packet, uint32_t len);
 
 /* Removes up to @max packets, the oldest first, and returns them as a list. Sets *@n to their
- * number. The caller frees each packet with stage_drop(). Any thread. */
+ * number. The caller frees each packet with stage_drop(). Any thread may call it. */
 struct staged *stage_take(struct stage *s, unsigned max, unsigned *n);
-/* Frees a packet that stage_take() has returned, sent or not. Any thread. */
+/* Frees a packet that stage_take() has returned, sent or not. Any thread may call it. */
 void stage_drop(struct staged *packet);
 
-/* Drops all packets. Returns their number. Any thread. */
+/* Drops all packets. Returns their number. Any thread may call it. */
 unsigned stage_purge(struct stage *s);
 
 #endif

@@ -68,7 +68,7 @@ enum timers_due {
 /* An authenticated message was sent or received. @data: the message carried a packet and was not a
  * keepalive. Return true if the caller must tell the control thread to check the timers
  * (NOTE_WATCH). If the ring to the control thread is full, the caller sets @watched to false, so
- * that the next packet that starts a timer tries again. Any thread. */
+ * that the next packet that starts a timer tries again. Any thread may call it. */
 bool timers_sent(struct timers *t, bool data, uint64_t now_ns);
 bool timers_received(struct timers *t, bool data, uint64_t now_ns);
 
