@@ -17,6 +17,7 @@
 #define CONTROL_DIRECTORY "wgxdp-test-ctlclient"
 #include "cli/ctlclient.c" /* NOLINT(bugprone-suspicious-include) */
 
+#define REQUEST_SIZE (1 << 22) /* bytes; more than the buffer of a socket holds */
 #define SOCKET CONTROL_DIRECTORY "/wg0" CONTROL_SUFFIX
 
 static int setup(void **state)
@@ -114,6 +115,52 @@ static void test_refusals(void **state)
 	assert_null(reply);
 }
 
+/* The daemon does not read, so only a part of the request fits into the buffer of the socket, and
+ * the rest times out. The client must not take the bytes that wait there for the answer. */
+static void test_half_request(void **state)
+{
+	struct timeval timeout = { .tv_usec = 10000 };
+	char *text = malloc(REQUEST_SIZE);
+	struct buffer in = { 0 };
+	json_t *request;
+	int fds[2];
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', REQUEST_SIZE - 1);
+	text[REQUEST_SIZE - 1] = '\0';
+	request = json_pack("{s:s}", CONTROL_OP, text);
+	assert_non_null(request);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)), 0);
+	assert_int_equal(send(fds[1], "{}\n", 3, MSG_NOSIGNAL), 3);
+	errno = 0;
+	assert_int_equal(talk(fds[0], request, &in), -EAGAIN);
+	assert_int_equal(buffer_len(&in), 0);
+	close(fds[0]);
+	close(fds[1]);
+	buffer_done(&in);
+	json_decref(request);
+	free(text);
+}
+
+/* A request that json_pack() could not make for lack of memory is not sent. */
+static void test_no_request(void **state)
+{
+	struct buffer in = { 0 };
+	int fds[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(send(fds[1], "{}\n", 3, MSG_NOSIGNAL), 3);
+	assert_int_equal(talk(fds[0], NULL, &in), -ENOMEM);
+	assert_int_equal(recv(fds[1], &byte, 1, MSG_DONTWAIT), -1);
+	close(fds[0]);
+	close(fds[1]);
+	buffer_done(&in);
+}
+
 static void test_reach(void **state)
 {
 	struct fault f = { "" };
@@ -135,6 +182,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reach, setup, teardown),
+		cmocka_unit_test(test_half_request),
+		cmocka_unit_test(test_no_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,8 +56,8 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 	return fault(f, err, "%s: %s: %s", interface, address.sun_path, strerror(-err));
 }
 
-/* Sends the request and reads one line. Returns 0 or -errno. */
-static int talk(int fd, const json_t *request, struct buffer *in)
+/* Sends the request and a newline. Returns 0 or -errno. */
+static int send_request(int fd, const json_t *request)
 {
 	char *text = json_dumps(request, JSON_COMPACT);
 	struct buffer out = { 0 };
@@ -65,12 +65,27 @@ static int talk(int fd, const json_t *request, struct buffer *in)
 	int err = 0;
 
 	buffer_printf(&out, "%s\n", text ? text : "");
-	free(text);
-	if (out.failed)
+	if (!text || out.failed)
 		err = -ENOMEM;
-	else if (send(fd, out.data, out.end, MSG_NOSIGNAL) != (ssize_t)out.end)
-		err = -errno;
+	free(text);
+	while (!err && buffer_len(&out)) {
+		/* A signal or the timeout may end send() early. The call then returns how much it
+		 * has sent, and does not set errno. */
+		n = send(fd, out.data + out.at, buffer_len(&out), MSG_NOSIGNAL);
+		if (n < 0 && errno != EINTR)
+			err = -errno;
+		buffer_consume(&out, n > 0 ? (size_t)n : 0);
+	}
 	buffer_done(&out);
+	return err;
+}
+
+/* Sends the request and reads one line. Returns 0 or -errno. */
+static int talk(int fd, const json_t *request, struct buffer *in)
+{
+	int err = send_request(fd, request);
+	ssize_t n;
+
 	while (!err) {
 		if (buffer_len(in) > REPLY_MAX)
 			return -EMSGSIZE;

@@ -14,6 +14,7 @@
 #include "bpf/tclink.h"
 #include "io/neighbours.h"
 #include "io/netns.h"
+#include "util/file.h"
 
 #define LINE_LEN 96
 
@@ -99,9 +100,16 @@ static FILE *open_record(int lock_fd)
 
 static int append(int fd, const char *text, size_t len)
 {
-	if (lseek(fd, 0, SEEK_END) < 0 || write(fd, text, len) != (ssize_t)len)
-		return errno ? -errno : -EIO;
-	return 0;
+	off_t end = lseek(fd, 0, SEEK_END);
+	int err;
+
+	if (end < 0)
+		return -errno;
+	err = file_write(fd, text, len);
+	/* Remove the part of a line that may be there: the next line would continue it. */
+	if (err && ftruncate(fd, end))
+		return -errno;
+	return err;
 }
 
 static int begin_file(int fd)

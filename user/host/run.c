@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "util/file.h"
 #include "util/notify.h"
 #include "util/spawn.h"
 
@@ -51,15 +52,16 @@ struct child {
 static int input_file(const char *input)
 {
 	size_t len = strlen(input);
-	int fd = memfd_create("input", MFD_CLOEXEC);
+	int fd = memfd_create("input", MFD_CLOEXEC), err;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, input, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET)) {
+	err = file_write(fd, input, len);
+	if (!err && lseek(fd, 0, SEEK_SET))
+		err = -errno;
+	if (err)
 		close(fd);
-		return -EIO;
-	}
-	return fd;
+	return err ? err : fd;
 }
 
 static int spawn(struct child *c, char *const argv[], int input, int output)

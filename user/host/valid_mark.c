@@ -20,12 +20,11 @@ bool valid_mark_is_set(void)
 
 static int write_value(char value)
 {
-	int fd = open(PATH, O_WRONLY | O_CLOEXEC), err = 0;
+	int fd = open(PATH, O_WRONLY | O_CLOEXEC), err;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, &value, 1) != 1)
-		err = -errno;
+	err = file_write(fd, &value, 1);
 	close(fd);
 	return err;
 }

@@ -68,11 +68,15 @@ bool file_switched_on(const char *path, bool otherwise)
 	return value != 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int file_write(int fd, const void *bytes, size_t len)
 {
+	const char *data = bytes;
+
 	while (len) {
 		ssize_t n = write(fd, data, len);
 
+		if (n == 0)
+			return -EIO;
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		data += n > 0 ? n : 0;
@@ -114,7 +118,7 @@ int file_replace(const char *path, const void *data, size_t len, bool durable)
 	fd = mkostemp(beside, O_CLOEXEC); /* mode 0600 */
 	if (fd < 0)
 		return -errno;
-	err = write_all(fd, data, len);
+	err = file_write(fd, data, len);
 	if (!err && durable && fsync(fd))
 		err = -errno;
 	if (close(fd) && !err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.h - opens a regular file, reads a whole file or a sysctl, replaces a whole file atomically,
- * and names the directory of a file.
+ * file.h - opens a regular file, reads a whole file or a sysctl, writes all bytes, replaces a whole
+ * file atomically, and names the directory of a file.
  *
  *   file_replace(path) ─▶ path.XXXXXX, mode 0600 ─▶ write ─▶ rename(2) ─▶ path
  */
@@ -28,6 +28,10 @@ int file_read(int fd, struct buffer *out, size_t max);
 /* Appends the contents of the regular file @path to @out. Returns 0. On failure returns the error
  * of file_open() or file_read(), with @f filled in. */
 int file_load(const char *path, struct buffer *out, size_t max, struct fault *f);
+
+/* Writes all @len bytes at @data to @fd. Returns 0 or the -errno of write(2). After an error, the
+ * file may hold the first part of the bytes. */
+int file_write(int fd, const void *data, size_t len);
 
 /* Returns true if the sysctl file @path holds a number other than 0. Returns @otherwise if the file
  * cannot be read or holds no number. */
