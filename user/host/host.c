@@ -389,19 +389,21 @@ void host_moved(struct host *h, uint32_t ifindex)
 /* Start and end -------------------------------------------------------------------------------- */
 
 /* Takes over the settings that a killed daemon left: they become the current state, which the first
- * apply replaces. */
-static void take_over(struct host *h)
+ * apply replaces. Returns 0, or -errno with @f filled in. */
+static int take_over(struct host *h, struct fault *f)
 {
 	struct record r;
+	int result = record_take_over(h->config.interface, &r, f);
 
-	if (!record_take_over(h->config.interface, &r))
-		return;
+	if (result <= 0)
+		return result;
 	h->state.plan.mark = record_mark(&r);
 	h->state.plan.default4 = h->guard.v4 = r.nft4;
 	h->state.plan.default6 = h->guard.v6 = r.nft6;
 	h->state.rules = r.rules;
 	h->state.dns = r.dns;
 	h->set_valid_mark = r.src_valid_mark;
+	return 0;
 }
 
 int host_new(struct host **host, const struct host_config *config, struct fault *f)
@@ -417,11 +419,14 @@ int host_new(struct host **host, const struct host_config *config, struct fault 
 	err = h->netlink ? job_init(&h->job, config->loop, proceed, h) : -errno;
 	if (!err)
 		err = keep_open(&h->keep, config->loop, check_all, h);
+	if (err)
+		fault(f, err, "cannot open a netlink socket: %s", strerror(-err));
+	else
+		err = take_over(h, f);
 	if (err) {
 		host_free(h);
-		return fault(f, err, "cannot open a netlink socket: %s", strerror(-err));
+		return err;
 	}
-	take_over(h);
 	*host = h;
 	return 0;
 }

@@ -48,20 +48,26 @@ static const char *const tools[] = {
 	[DNS_RESOLVCONF] = "resolvconf",
 };
 
+/* Returns a new object, or NULL when out of memory. */
 static json_t *pack(const struct record *r)
 {
 	json_t *rules = json_array();
+	int failed = 0;
 
 	for (unsigned i = 0; i < r->rules.count; i++) {
 		const struct netlink_rule *rule = &r->rules.list[i];
 
-		json_array_append_new(rules,
-				      json_pack("{s:i, s:I, s:I, s:I, s:b, s:i}", "family",
-						rule->family == AF_INET ? 4 : 6, "priority",
-						(json_int_t)rule->priority, "table",
-						(json_int_t)rule->table, "fwmark",
-						(json_int_t)rule->fwmark, "invert", rule->invert,
-						"suppress", rule->suppress_prefixlength));
+		failed |= json_array_append_new(
+			rules,
+			json_pack("{s:i, s:I, s:I, s:I, s:b, s:i}", "family",
+				  rule->family == AF_INET ? 4 : 6, "priority",
+				  (json_int_t)rule->priority, "table", (json_int_t)rule->table,
+				  "fwmark", (json_int_t)rule->fwmark, "invert", rule->invert,
+				  "suppress", rule->suppress_prefixlength));
+	}
+	if (failed) {
+		json_decref(rules);
+		return NULL;
 	}
 	return json_pack("{s:I, s:b, s:b, s:b, s:s, s:s, s:o}", "netns", (json_int_t)r->netns,
 			 "src_valid_mark", r->src_valid_mark, "nft4", r->nft4, "nft6", r->nft6,
@@ -71,9 +77,13 @@ static json_t *pack(const struct record *r)
 int record_write(const char *interface, const struct record *r, struct fault *f)
 {
 	char path[RECORD_FILE_PATH_LEN];
+	json_t *json = record_is_empty(r) ? NULL : pack(r);
 
 	record_file_path(path, interface, SUFFIX);
-	return record_file_write(path, record_is_empty(r) ? NULL : pack(r), f);
+	/* Do not give NULL to record_file_write(), because that would remove the last record. */
+	if (!json && !record_is_empty(r))
+		return fault(f, -ENOMEM, "%s: out of memory", path);
+	return record_file_write(path, json, f);
 }
 
 /* Reading -------------------------------------------------------------------------------------- */
@@ -167,6 +177,27 @@ static void keep_first(int *first, int err, struct fault *f, const struct fault 
 		*f = *one;
 }
 
+/* Forgets the servers, unless the program was not run because the system lacks resources. A program
+ * that has failed is not run again, because it may block for DNS_TIMEOUT_MS each time. */
+static int undo_dns(struct record *r, struct fault *f)
+{
+	int err = dns_unset(&r->dns, f);
+
+	if (err != -EMFILE && err != -ENFILE && err != -ENOMEM && err != -EAGAIN)
+		r->dns.tool = DNS_NOTHING;
+	return err;
+}
+
+static int undo_valid_mark(struct record *r, struct netlink *nl, struct fault *f)
+{
+	int err = valid_mark_unset(nl);
+
+	if (err)
+		return fault(f, err, "net.ipv4.conf.all.src_valid_mark: %s", strerror(-err));
+	r->src_valid_mark = false;
+	return 0;
+}
+
 int record_undo(const char *interface, struct record *r, struct fault *f)
 {
 	struct netlink *nl = netlink_open();
@@ -184,10 +215,8 @@ int record_undo(const char *interface, struct record *r, struct fault *f)
 	if (!nft_err)
 		r->nft4 = r->nft6 = false;
 	if (r->src_valid_mark && nl)
-		valid_mark_unset(nl);
-	r->src_valid_mark = false;
-	keep_first(&err, dns_unset(&r->dns, &one), f, &one);
-	r->dns.tool = DNS_NOTHING;
+		keep_first(&err, undo_valid_mark(r, nl, &one), f, &one);
+	keep_first(&err, undo_dns(r, &one), f, &one);
 	netlink_close(nl);
 	return err;
 }
@@ -207,24 +236,26 @@ static int run_undo(void *ctx)
 	return record_undo(u->interface, u->record, &u->fault);
 }
 
-/* Reads the record. Returns 0, or -ENOENT if there is no readable record. */
-static int read_record(const char *interface, struct record *r)
+/* Reads the record. Returns 0; -ENOENT if there is none; -EINVAL after logging that the file is not
+ * a record; or another -errno with @f filled in if the record cannot be read now. */
+static int read_record(const char *interface, struct record *r, struct fault *f)
 {
 	char path[RECORD_FILE_PATH_LEN];
 	struct record new = { .netns = 0 };
-	json_t *json;
+	json_t *json = NULL;
 	int err;
 
 	record_file_path(path, interface, SUFFIX);
-	json = record_file_read(path);
-	err = json ? parse(json, &new) : -ENOENT;
-	if (json && err)
-		record_file_complain(path);
+	err = record_file_read(path, &json, f);
+	if (err)
+		return err;
+	err = parse(json, &new);
 	json_decref(json);
 	if (err)
-		return -ENOENT;
-	*r = new;
-	return 0;
+		record_file_complain(path);
+	else
+		*r = new;
+	return err;
 }
 
 bool record_others_valid_mark(const char *interface)
@@ -242,7 +273,7 @@ bool record_others_valid_mark(const char *interface)
 		if (!end || strcmp(end, "." SUFFIX) != 0 || end - entry->d_name > IFNAME_MAX)
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(end - entry->d_name), entry->d_name);
-		found = strcmp(name, interface) != 0 && read_record(name, &r) == 0 &&
+		found = strcmp(name, interface) != 0 && read_record(name, &r, NULL) == 0 &&
 			r.netns == here && r.src_valid_mark;
 	}
 	if (directory)
@@ -250,14 +281,16 @@ bool record_others_valid_mark(const char *interface)
 	return found;
 }
 
-bool record_take_over(const char *interface, struct record *r)
+int record_take_over(const char *interface, struct record *r, struct fault *f)
 {
-	if (read_record(interface, r))
-		return false;
+	int err = read_record(interface, r, f);
+
+	if (err)
+		return err == -ENOENT || err == -EINVAL ? 0 : err;
 	if (!r->netns || r->netns == netns_of_process("self"))
-		return true;
+		return 1;
 	host_record_undo(interface);
-	return false;
+	return 0;
 }
 
 bool host_record_exists(const char *interface)
@@ -272,8 +305,9 @@ uint32_t host_record_mark(const char *interface)
 {
 	struct record r = { .netns = 0 };
 
-	return read_record(interface, &r) || r.netns != netns_of_process("self") ? 0
-										 : record_mark(&r);
+	if (read_record(interface, &r, NULL) || r.netns != netns_of_process("self"))
+		return 0;
+	return record_mark(&r);
 }
 
 void host_record_unset_dns(const char *interface)
@@ -281,13 +315,12 @@ void host_record_unset_dns(const char *interface)
 	struct record r = { .netns = 0 };
 	struct fault f = { "" };
 
-	if (read_record(interface, &r) || r.netns != netns_of_process("self"))
+	if (read_record(interface, &r, NULL) || r.netns != netns_of_process("self"))
 		return;
-	if (dns_unset(&r.dns, &f))
+	if (undo_dns(&r, &f))
 		log_error(
 			"cannot remove the DNS servers that a daemon set before it was killed: %s",
 			f.text);
-	r.dns.tool = DNS_NOTHING;
 	(void)record_write(interface, &r, NULL);
 }
 
@@ -295,10 +328,13 @@ void host_record_undo(const char *interface)
 {
 	struct record r = { .netns = 0 };
 	struct undo u = { .interface = interface, .record = &r };
-	int err = 0;
+	int err = read_record(interface, &r, &u.fault);
 
-	if (read_record(interface, &r) == 0)
-		err = record_file_in_netns(r.netns, run_undo, &u);
+	if (err && err != -ENOENT && err != -EINVAL) {
+		log_error("%s", u.fault.text);
+		return;
+	}
+	err = err ? 0 : record_file_in_netns(r.netns, run_undo, &u);
 	if (err == -ESTALE)
 		r = (struct record){ .netns = 0 };
 	else if (err)

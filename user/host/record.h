@@ -32,9 +32,9 @@ uint32_t record_mark(const struct record *r);
 
 /* Reads the settings that a killed daemon of @interface left in the network namespace of the caller
  * and that a new daemon can take over. A record of another namespace is undone as by
- * host_record_undo(). Returns true with @r filled in, or false if there is nothing to take over.
- * The caller holds the name lock. */
-bool record_take_over(const char *interface, struct record *r);
+ * host_record_undo(). Returns 1 with @r filled in, 0 if there is nothing to take over, or -errno
+ * with @f filled in if the record cannot be read. The caller holds the name lock. */
+int record_take_over(const char *interface, struct record *r, struct fault *f);
 
 /* Replaces the record of @interface, or removes it if @r is empty. Returns 0, or -errno with @f
  * filled in. If @f is NULL, logs the failure. */
@@ -49,8 +49,9 @@ int record_parse(struct record *r, const char *text, size_t len);
 
 /* Undoes the settings in @r, in the network namespace of the calling thread. Settings that are
  * already gone count as undone. Tries all steps, and then returns 0, or the -errno and @f of the
- * first step that failed. Afterwards @r holds the rules and tables that could not be removed. A
- * program that manages DNS is run only once, even if it fails. */
+ * first step that failed. Afterwards @r holds the settings that could not be undone. A program that
+ * manages DNS is run only once, even if it fails; but if the system lacked the resources to start
+ * it, @r still holds the servers. */
 int record_undo(const char *interface, struct record *r, struct fault *f);
 
 #endif

@@ -47,21 +47,28 @@ void record_file_complain(const char *path)
 	log_error("%s: this is not a valid record of host settings, so the file is ignored", path);
 }
 
-json_t *record_file_read(const char *path)
+int record_file_read(const char *path, json_t **json, struct fault *f)
 {
 	struct buffer text = { 0 };
-	json_t *json = NULL;
-	struct fault f;
-	int err = file_load(path, &text, FILE_MAX, &f);
+	json_t *read = NULL;
+	struct fault why, sentence;
+	int err = file_load(path, &text, FILE_MAX, &why);
 
 	if (!err)
-		json = json_loadb(text.data, buffer_len(&text), 0, NULL);
-	if (err && err != -ENOENT && err != -EFBIG)
-		log_error("a record of host settings cannot be read: %s", f.text);
-	else if (err != -ENOENT && !json)
-		record_file_complain(path);
+		read = json_loadb(text.data, buffer_len(&text), 0, NULL);
 	buffer_done(&text);
-	return json;
+	if (read) {
+		*json = read;
+		return 0;
+	}
+	if (!err || err == -EFBIG) {
+		record_file_complain(path);
+		return -EINVAL;
+	}
+	fault(&sentence, err, "a record of host settings cannot be read: %.400s", why.text);
+	if (err == -EINVAL) /* not a regular file */
+		log_error("%s", sentence.text);
+	return fault(f, err, "%s", sentence.text);
 }
 
 int record_file_in_netns(uint64_t netns, int (*fn)(void *ctx), void *ctx)
@@ -72,7 +79,7 @@ int record_file_in_netns(uint64_t netns, int (*fn)(void *ctx), void *ctx)
 		return fn(ctx);
 	fd = netns_open(netns);
 	if (fd < 0)
-		return -ESTALE;
+		return fd == -ENOENT ? -ESTALE : fd;
 	result = netns_call(fd, fn, ctx);
 	close(fd);
 	return result;

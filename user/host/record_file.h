@@ -25,9 +25,11 @@ void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interf
  * failure. */
 int record_file_write(const char *path, json_t *json, struct fault *f);
 
-/* Reads the file. Returns a new reference; NULL if there is no file; or NULL after logging the
- * reason if the file cannot be read, is too large, or is not JSON. */
-json_t *record_file_read(const char *path);
+/* Reads the file into *@json, a new reference. Returns 0; -ENOENT if there is no file; -EINVAL
+ * after logging that the file is not a record (not a regular file, too large, or not JSON), and
+ * should be ignored; or another -errno with @f filled in if the file cannot be read now. The caller
+ * must then keep the file. */
+int record_file_read(const char *path, json_t **json, struct fault *f);
 
 /* Logs that the file at @path is not a valid record and is ignored. */
 void record_file_complain(const char *path);

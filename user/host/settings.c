@@ -246,10 +246,9 @@ int settings_unset_valid_mark(struct host *h, const struct state *from, const st
 			      struct fault *f)
 {
 	(void)from, (void)f;
-	if (to->plan.default4 || !h->set_valid_mark)
-		return 0;
-	valid_mark_unset(h->netlink);
-	h->set_valid_mark = false;
+	/* If the sysctl cannot be reset now, it stays on record, and is reset at the end. */
+	if (!to->plan.default4 && h->set_valid_mark)
+		h->set_valid_mark = valid_mark_unset(h->netlink) != 0;
 	return 0;
 }
 
@@ -350,7 +349,7 @@ void settings_undo(struct host *h, const struct state *a, const struct state *b)
 	if (record_undo(h->config.interface, &r, &f))
 		log_error("some settings of the host could not be undone: %s", f.text);
 	guard_done(&h->guard);
-	h->set_valid_mark = false;
+	h->set_valid_mark = r.src_valid_mark;
 	/* Record what could not be undone. The next attach or detach tries again. */
 	(void)record_write(h->config.interface, &r, NULL);
 }

@@ -326,11 +326,17 @@ void tuning_record_undo(const char *interface)
 {
 	struct tuning t = { .interface = interface };
 	char path[RECORD_FILE_PATH_LEN];
-	json_t *json;
-	int err = 0;
+	json_t *json = NULL;
+	struct fault f;
+	int err;
 
 	record_file_path(path, interface, SUFFIX);
-	json = record_file_read(path);
+	err = record_file_read(path, &json, &f);
+	if (err && err != -ENOENT && err != -EINVAL) {
+		log_error("%s", f.text);
+		return;
+	}
+	err = 0;
 	if (json && tuning_parse(&t, json))
 		record_file_complain(path);
 	json_decref(json);

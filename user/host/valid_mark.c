@@ -34,17 +34,17 @@ int valid_mark_set(void)
 	return write_value('1');
 }
 
-void valid_mark_unset(struct netlink *nl)
+int valid_mark_unset(struct netlink *nl)
 {
 	struct netlink_rule *list = NULL;
 	bool needed = false;
 	size_t count = 0;
+	int err = netlink_rules(nl, AF_INET, &list, &count);
 
-	if (netlink_rules(nl, AF_INET, &list, &count))
-		return;
+	if (err)
+		return err;
 	for (size_t i = 0; i < count; i++)
 		needed |= list[i].invert && list[i].fwmark;
 	free(list);
-	if (!needed && valid_mark_is_set())
-		(void)write_value('0');
+	return !needed && valid_mark_is_set() ? write_value('0') : 0;
 }

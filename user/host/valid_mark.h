@@ -16,7 +16,7 @@ bool valid_mark_is_set(void);
 /* Sets the sysctl to 1. Returns 0 or -errno. */
 int valid_mark_set(void);
 /* Sets the sysctl to 0, unless the rules show that another tunnel has a default route and needs the
- * value 1. */
-void valid_mark_unset(struct netlink *nl);
+ * value 1. Returns 0 or -errno. */
+int valid_mark_unset(struct netlink *nl);
 
 #endif

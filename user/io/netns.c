@@ -71,27 +71,29 @@ uint64_t netns_of_process(const char *pid)
 }
 
 /* Searches the entries of @directory for one whose file @directory/ENTRY@suffix is the namespace
- * with the inode @ns. Sets @path to this file. Returns false if there is none. */
-static bool find(const char *directory, const char *suffix, uint64_t ns, char path[static PATH_MAX])
+ * with the inode @ns. Sets @path to this file. Returns 0, -ENOENT if there is none, or another
+ * -errno if @directory cannot be read. */
+static int find(const char *directory, const char *suffix, uint64_t ns, char path[static PATH_MAX])
 {
 	const struct dirent *e;
 	bool found = false;
 	DIR *d = opendir(directory);
 
-	while (d && !found && (e = readdir(d)))
+	if (!d)
+		return -errno;
+	while (!found && (e = readdir(d)))
 		found = snprintf(path, PATH_MAX, "%s/%s%s", directory, e->d_name, suffix) <
 				PATH_MAX &&
 			inode(path) == ns;
-	if (d)
-		closedir(d);
-	return found;
+	closedir(d);
+	return found ? 0 : -ENOENT;
 }
 
 bool netns_name(uint64_t ns, char name[static NETNS_NAME_LEN])
 {
 	char path[PATH_MAX];
 
-	if (!ns || !find(NAMED, "", ns, path))
+	if (!ns || find(NAMED, "", ns, path))
 		return false;
 	snprintf(name, NETNS_NAME_LEN, "%.*s", NAME_MAX, path + sizeof(NAMED));
 	return true;
@@ -100,10 +102,12 @@ bool netns_name(uint64_t ns, char name[static NETNS_NAME_LEN])
 int netns_open(uint64_t ns)
 {
 	char path[PATH_MAX];
-	int fd;
+	int fd, err = ns ? find(NAMED, "", ns, path) : -ENOENT;
 
-	if (!ns || (!find(NAMED, "", ns, path) && !find("/proc", "/ns/net", ns, path)))
-		return -ENOENT;
+	if (ns && err)
+		err = find("/proc", "/ns/net", ns, path);
+	if (err)
+		return err;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }

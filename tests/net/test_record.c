@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* test_record.c - a setting that could not be undone, because the process had no file descriptor
+ * left, stays on record, and so the next daemon undoes it. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/host.h"
+#include "host/record.h"
+#include "host/valid_mark.h"
+#include "io/netns.h"
+#include "own_run.h"
+
+#define INTERFACE "wgrecord"
+
+static struct rlimit limit;
+
+static int setup(void **state)
+{
+	(void)state;
+	own_run_setup();
+	return getrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* With false, no file can be opened any more. */
+static void allow_files(bool allowed)
+{
+	const struct rlimit none = { .rlim_cur = 0, .rlim_max = limit.rlim_max };
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, allowed ? &limit : &none), 0);
+}
+
+static void write_record(const struct record *r)
+{
+	struct fault f = { "" };
+
+	assert_int_equal(record_write(INTERFACE, r, &f), 0);
+}
+
+static void undo_without_files(void)
+{
+	allow_files(false);
+	host_record_undo(INTERFACE);
+	allow_files(true);
+}
+
+static void valid_mark_stays(void **state)
+{
+	struct record r = { .netns = netns_of_process("self"), .src_valid_mark = true };
+	struct fault f = { "" };
+
+	(void)state;
+	assert_int_equal(valid_mark_set(), 0);
+	allow_files(false);
+	assert_int_equal(record_undo(INTERFACE, &r, &f), -EMFILE);
+	allow_files(true);
+	assert_true(valid_mark_is_set());
+	assert_true(r.src_valid_mark);
+	assert_int_equal(record_undo(INTERFACE, &r, &f), 0);
+	assert_false(valid_mark_is_set());
+	assert_true(record_is_empty(&r));
+}
+
+static void servers_stay(void **state)
+{
+	struct record r = { .dns = { .tool = DNS_RESOLVCONF, .name = "wgrecord" } };
+	char folder[] = "/run/bin", *path = getenv("PATH"), both[4096];
+	struct fault f = { "" };
+	FILE *file;
+
+	(void)state;
+	assert_int_equal(mkdir(folder, 0700), 0);
+	file = fopen("/run/bin/resolvconf", "w");
+	assert_non_null(file);
+	fputs("#!/bin/sh\nexit 1\n", file);
+	fclose(file);
+	assert_int_equal(chmod("/run/bin/resolvconf", 0700), 0);
+	snprintf(both, sizeof(both), "%s:%s", folder, path ? path : "");
+	assert_int_equal(setenv("PATH", both, 1), 0);
+	allow_files(false);
+	assert_int_not_equal(record_undo(INTERFACE, &r, &f), 0);
+	allow_files(true);
+	assert_int_equal(r.dns.tool, DNS_RESOLVCONF); /* the program was not run */
+	assert_int_equal(record_undo(INTERFACE, &r, &f), -EREMOTEIO);
+	assert_int_equal(r.dns.tool, DNS_NOTHING); /* the program was run, and has failed */
+}
+
+static void unreadable_record_stays(void **state)
+{
+	struct record r = { .netns = netns_of_process("self"), .src_valid_mark = true };
+	struct fault f = { "" };
+
+	(void)state;
+	write_record(&r);
+	undo_without_files();
+	assert_true(host_record_exists(INTERFACE));
+	allow_files(false);
+	assert_int_equal(record_take_over(INTERFACE, &r, &f), -EMFILE);
+	allow_files(true);
+	assert_non_null(strstr(f.text, INTERFACE ".host"));
+	assert_int_equal(record_take_over(INTERFACE, &r, &f), 1);
+	host_record_undo(INTERFACE);
+	assert_false(host_record_exists(INTERFACE));
+	assert_int_equal(record_take_over(INTERFACE, &r, &f), 0);
+}
+
+/* A namespace is taken for gone only if it is not found, and not if the search failed. */
+static void record_of_other_namespace_stays(void **state)
+{
+	pid_t pid = fork();
+	struct record r = { .src_valid_mark = true };
+	char text[16];
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	snprintf(text, sizeof(text), "%d", pid);
+	r.netns = netns_of_process(text);
+	assert_int_not_equal(r.netns, 0);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	allow_files(false);
+	assert_int_equal(netns_open(r.netns), -EMFILE);
+	allow_files(true);
+	assert_int_not_equal(kill(pid, SIGKILL), -1);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(netns_open(r.netns), -ENOENT);
+	write_record(&r);
+	host_record_undo(INTERFACE);
+	assert_false(host_record_exists(INTERFACE));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(valid_mark_stays),
+		cmocka_unit_test(servers_stay),
+		cmocka_unit_test(unreadable_record_stays),
+		cmocka_unit_test(record_of_other_namespace_stays),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
