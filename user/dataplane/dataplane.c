@@ -56,10 +56,7 @@ static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
 	if (err)
 		return err;
 	workers_set_mtu(&d->workers, mtu);
-	err = paths_give_ports(&d->paths, &d->workers);
-	return err ? fault(f, err, "a worker can serve at most %d queues; use more --workers",
-			   WORKER_PORTS_MAX)
-		   : 0;
+	return paths_give_ports(&d->paths, &d->workers, f);
 }
 
 /* Opens a netlink socket for requests about nf_tables. Returns NULL if nf_tables cannot be read.
@@ -101,14 +98,15 @@ static int open_paths(struct dataplane *d, const struct conf *conf, struct fault
 }
 
 /* Distributes the queues among the stopped workers. Starts the workers again if the interface is
- * up. */
-static int restart(struct dataplane *d)
+ * up. Returns 0, or -errno with @f filled in. */
+static int restart(struct dataplane *d, struct fault *f)
 {
-	int err = paths_give_ports(&d->paths, &d->workers);
+	int err = paths_give_ports(&d->paths, &d->workers, f);
 
-	if (!err && d->up)
-		err = workers_start(&d->workers);
-	return err;
+	if (err || !d->up)
+		return err;
+	err = workers_start(&d->workers);
+	return err ? fault(f, err, "%s", strerror(-err)) : 0;
 }
 
 static void update_usage(struct dataplane *d)
@@ -171,7 +169,7 @@ static void follow(void *ctx, uint64_t now_ns)
 {
 	struct dataplane *d = ctx;
 	bool changed = false;
-	int err;
+	struct fault f;
 
 	loop_timer_arm(&d->follow_timer, now_ns + PATHS_FOLLOW_NS);
 	update_usage(d);
@@ -185,9 +183,8 @@ static void follow(void *ctx, uint64_t now_ns)
 		return;
 	workers_stop(&d->workers);
 	restart_usage(d);
-	err = restart(d);
-	if (err) {
-		log_error("cannot restart the workers: %s", strerror(-err));
+	if (restart(d, &f)) {
+		log_error("cannot restart the workers: %s", f.text);
 		d->config.ops->failed(d->config.ctx);
 	}
 	d->config.ops->changed(d->config.ctx);

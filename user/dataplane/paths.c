@@ -142,17 +142,23 @@ unsigned paths_fewest_queues(const struct paths *p)
 }
 
 static int give_queue(const struct paths *p, const struct nic *nic, unsigned queue,
-		      struct workers *workers, unsigned worker)
+		      struct workers *workers, unsigned worker, struct fault *f)
 {
 	bool sends = nics_sends(&p->env, nic) && queue < nic->sender_count;
 	int err = worker_add_port(workers->list[worker], nic->queues[queue], sends);
 
-	if (err || !nic->attached)
-		return err;
-	return loader_set_queue_worker(p->env.loader, nic->ifindex, queue, worker);
+	if (err)
+		return fault(f, err, "%s: a worker can serve at most %d queues; use more --workers",
+			     nic->name, WORKER_PORTS_MAX);
+	if (nic->attached)
+		err = loader_set_queue_worker(p->env.loader, nic->ifindex, queue, worker);
+	return err ? fault(f, err,
+			   "%s: the BPF programs cannot be told which worker serves queue %u: %s",
+			   nic->name, queue, strerror(-err))
+		   : 0;
 }
 
-int paths_give_ports(const struct paths *p, struct workers *workers)
+int paths_give_ports(const struct paths *p, struct workers *workers, struct fault *f)
 {
 	int err = 0;
 
@@ -160,7 +166,7 @@ int paths_give_ports(const struct paths *p, struct workers *workers)
 		worker_drop_ports(workers->list[w]);
 		for (unsigned i = 0; i < p->nic_count; i++)
 			for (unsigned q = w; q < p->nics[i].queue_count; q += workers->count)
-				err = err ?: give_queue(p, &p->nics[i], q, workers, w);
+				err = err ?: give_queue(p, &p->nics[i], q, workers, w, f);
 	}
 	return err;
 }

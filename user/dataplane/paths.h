@@ -70,9 +70,9 @@ void paths_close(struct paths *p); /* workers that use the queues must be stoppe
  * no such NIC. With at most this many workers, each worker has a queue on every NIC. */
 unsigned paths_fewest_queues(const struct paths *p);
 
-/* Distributes the queues among the stopped workers. Returns 0, -ENOSPC if there are too many queues
- * for one worker, or another -errno if the BPF map cannot be written. */
-int paths_give_ports(const struct paths *p, struct workers *workers);
+/* Distributes the queues among the stopped workers. Returns 0, or -errno with @f filled in: -ENOSPC
+ * if there are too many queues for one worker, or an error of loader_set_queue_worker(). */
+int paths_give_ports(const struct paths *p, struct workers *workers, struct fault *f);
 
 /* Looks for changes of each NIC. Stops the workers before it closes a queue. Returns true if a NIC
  * changed. The caller must then stop the workers, call paths_give_ports() and start the workers. */
