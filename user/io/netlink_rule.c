@@ -19,27 +19,41 @@ struct rules {
 	uint8_t family;
 };
 
+/* Returns true if the attribute may select packets. An attribute that wgxdp does not know counts as
+ * a selector, because newer kernels have more selectors. */
+static bool is_selector(const struct nlattr *a)
+{
+	switch (mnl_attr_get_type(a)) {
+	case FRA_PRIORITY:
+	case FRA_FWMARK:
+	case FRA_FWMASK: /* has_other_selector() reads the mask together with the mark */
+	case FRA_SUPPRESS_PREFIXLEN:
+	case FRA_TABLE:
+	case FRA_PAD:
+	case FRA_PROTOCOL:
+		return false;
+	case FRA_SUPPRESS_IFGROUP: /* -1 means no group */
+		return mnl_attr_get_payload_len(a) < 4 || mnl_attr_get_u32(a) != UINT32_MAX;
+	default:
+		return true;
+	}
+}
+
 /* Returns true if the rule selects packets by anything other than a fwmark without a mask, or if
  * its action is not a table look-up. */
 static bool has_other_selector(const struct nlmsghdr *nlh, const struct fib_rule_hdr *header)
 {
-	static const uint16_t selectors[] = {
-		FRA_SRC,      FRA_DST,	       FRA_IIFNAME,	FRA_OIFNAME,   FRA_GOTO,
-		FRA_FLOW,     FRA_TUN_ID,      FRA_L3MDEV,	FRA_UID_RANGE, FRA_SUPPRESS_IFGROUP,
-		FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE,
-	};
+	const struct nlattr *mark = netlink_attr(nlh, sizeof(*header), FRA_FWMARK, 4);
 	const struct nlattr *mask = netlink_attr(nlh, sizeof(*header), FRA_FWMASK, 4);
+	const struct nlattr *a;
+	bool selector = false;
 
-	for (size_t i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++) {
-		const struct nlattr *a = netlink_attr(nlh, sizeof(*header), selectors[i], 1);
-
-		/* FRA_SUPPRESS_IFGROUP = -1 means no group, so it is not a selector. */
-		if (a && (selectors[i] != FRA_SUPPRESS_IFGROUP ||
-			  (mnl_attr_get_payload_len(a) >= 4 && mnl_attr_get_u32(a) != UINT32_MAX)))
-			return true;
-	}
-	return header->src_len || header->dst_len || header->tos ||
-	       header->action != FR_ACT_TO_TBL || (mask && mnl_attr_get_u32(mask) != UINT32_MAX);
+	mnl_attr_for_each(a, nlh, sizeof(*header)) selector |= is_selector(a);
+	/* The kernel leaves out a mark of 0. So a mask alone selects the packets in whose mark
+	 * these bits are 0. */
+	return selector || header->src_len || header->dst_len || header->tos ||
+	       header->action != FR_ACT_TO_TBL ||
+	       (mask && (!mark || mnl_attr_get_u32(mask) != UINT32_MAX));
 }
 
 static int take_rule(const struct nlmsghdr *nlh, void *ctx)
