@@ -54,7 +54,7 @@ struct aead_backend {
 	bool (*usable)(void);
 	/* Returns true if, on this CPU, the backend slows all other code on the core so much that
 	 * the program as a whole is faster with another backend. NULL if no CPU is slowed. Any
-	 * thread. */
+	 * thread may call it. */
 	bool (*slows_core)(void);
 	void (*seal_batch)(struct aead_job *jobs, size_t n);
 	void (*open_batch)(struct aead_job *jobs, size_t n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * device_ops.h - implements struct device_ops, through which the protocol core uses the operating
- * system and other modules: time, randomness, sending, and notifications about peers. Control
- * thread.
+ * system and other modules: time, randomness, sending, and notifications about peers. Only the
+ * control thread calls these functions.
  */
 #ifndef WGXDP_DEVICE_OPS_H
 #define WGXDP_DEVICE_OPS_H

@@ -81,7 +81,7 @@ bool worker_probe(struct worker *w);
 void worker_flush(struct worker *w, uint32_t index);
 
 /* Sets packets[reason] to the number of packets dropped for that reason since worker_new(). Any
- * thread. */
+ * thread may call it. */
 void worker_drops(const struct worker *w, uint64_t packets[static REASON_COUNT]);
 
 #endif

@@ -39,12 +39,12 @@ void allowedips_free(struct allowedips *a);
 int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer *peer,
 		      struct allowedips_list *list);
 
-/* Removes the prefix @p if @peer has exactly this prefix. Returns true if it was removed. Control
- * thread. */
+/* Removes the prefix @p if @peer has exactly this prefix. Returns true if it was removed. Only the
+ * control thread calls it. */
 bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer *peer);
 
-/* Removes all prefixes on @list, and calls @fn (which may be NULL) after removing each. Control
- * thread. */
+/* Removes all prefixes on @list, and calls @fn (which may be NULL) after removing each. Only the
+ * control thread calls it. */
 void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
 			   void (*fn)(void *ctx, const struct prefix *p), void *ctx);
 
@@ -58,7 +58,7 @@ int allowedips_each(const struct allowedips_list *list,
 		    int (*fn)(void *ctx, const struct prefix *p), void *ctx);
 
 /* Return the peer with the longest prefix that contains the address (network order), or NULL. Any
- * thread. */
+ * thread may call it. */
 struct peer *allowedips_lookup4(const struct allowedips *a, const uint8_t addr[static 4]);
 struct peer *allowedips_lookup6(const struct allowedips *a, const uint8_t addr[static 16]);
 

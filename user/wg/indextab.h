@@ -29,8 +29,8 @@ struct indextab *indextab_new(retire_fn retire, void *ctx);
 void indextab_free(struct indextab *t);
 
 /* Enters @index (host order) for @session, or for the pending handshake of @peer if @session is
- * NULL. Returns 0, -EEXIST if the index is taken, -ENOSPC at SESSIONS_MAX, or -ENOMEM. Control
- * thread. */
+ * NULL. Returns 0, -EEXIST if the index is taken, -ENOSPC at SESSIONS_MAX, or -ENOMEM. Only the
+ * control thread calls it. */
 int indextab_add(struct indextab *t, uint32_t index, struct peer *peer, struct session *session);
 
 /* Turns the entry of a pending handshake into the entry of @session. Does nothing if @index is

@@ -88,8 +88,8 @@ void peer_free(void *peer);
  * message under p->next, because the other side may have lost the keys of p->current. The control
  * thread moves p->next to p->current soon afterwards. The loads are sequentially consistent, like
  * the accesses to stage->count. So if a worker stages a packet while the control thread publishes a
- * session, the worker sees the session, or the control thread sees the packet, or both. Any
- * thread. */
+ * session, the worker sees the session, or the control thread sees the packet, or both. Any thread
+ * may call it. */
 static inline struct session *peer_session(const struct peer *p)
 {
 	struct session *next = atomic_load_explicit(&p->next, memory_order_seq_cst);
