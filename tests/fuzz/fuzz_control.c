@@ -41,6 +41,11 @@ static unsigned op_reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return 0;
 }
 
+static unsigned op_settle(void *ctx)
+{
+	return *(unsigned *)ctx;
+}
+
 static const char *op_confirm(void *ctx, bool wait)
 {
 	(void)ctx;
@@ -55,8 +60,10 @@ static const char *op_detach(void *ctx)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct ctlserver_ops ops = { op_show_begin, op_show_more, op_debug, op_logs,
-						  op_reload,	 op_confirm,   op_detach };
+	static const struct ctlserver_ops ops = {
+		op_show_begin, op_show_more, op_debug,	 op_logs,
+		op_reload,     op_settle,    op_confirm, op_detach
+	};
 	unsigned detached = 0;
 	struct ctlserver c = { .ops = &ops, .ctx = &detached };
 	struct waiting w = { 0 };

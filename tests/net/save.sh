@@ -12,7 +12,7 @@ need_cmd ip wg wg-quick jq setpriv
 
 ns_add a b
 join a eth0 b eth0
-keys a b c
+keys a b c d e
 A=${ID}a FILE=$TMP/${ID}a.conf
 
 config() # LINE...
@@ -23,7 +23,7 @@ config() # LINE...
 peers() { grep -c '^\[Peer\]' "$FILE"; }
 
 config | conf "$A" >/dev/null
-ok "attach succeeds" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+ok "attach succeeds" in_ns a "$WGXDP" attach eth0 "$FILE" --no-watch </dev/null
 in_ns a wg set "$A" peer "$(pub c)" allowed-ips 10.98.0.0/24 persistent-keepalive 9
 ok "save succeeds" in_ns a "$WGXDP" save "$A"
 is "both peers are in the file" "$(peers)" 2
@@ -79,6 +79,36 @@ refuses "save fails without root" 1 "run the command as root" \
 	in_ns a setpriv --reuid 65534 --clear-groups "$TMP/wgxdp" save "$A"
 chmod 700 "$TMP"
 refuses "save fails for an interface that nobody serves" 1 "no wgxdp serves" "$WGXDP" save "${A}x"
+
+# Save and detach wait until the daemon has applied an edit, and so keep the edit. The first edit
+# has so many addresses that `wgxdp reload` needs some time to set them.
+MANY=3000
+many() { seq 1 $MANY | awk '{ printf ",10.92.%d.%d/32", $1 / 256, $1 % 256 }'; }
+place() { conf "$A.new" >/dev/null && mv "$TMP/$A.new.conf" "$FILE"; } # replaces it atomically
+config SaveConfig=true | sed "/^Address/s|\$|$(many)|" | place
+in_ns a "$WGXDP" reload "$A" &
+reload=$!
+wait_for 5 eval "in_ns a ip address show dev $A | grep -q 10.92.0.1/32"
+ok "save succeeds during a reload" in_ns a "$WGXDP" save "$A"
+ok "that reload succeeds" wait "$reload"
+is "the saved file has all addresses of the edit" "$(grep -o '10\.92\.' "$FILE" | wc -l)" "$MANY"
+is "the interface has all addresses of the edit" \
+	"$(in_ns a ip -o address show dev "$A" | grep -c '10\.92\.')" "$MANY"
+edit() # PEER: config with another peer, which the daemon notices after half a second
+{
+	{ config SaveConfig=true && peer "$1" AllowedIPs=10.98.1.0/24; } | place
+}
+in_ns a wg set "$A" peer "$(pub c)" allowed-ips 10.98.0.0/24
+edit d
+ok "save succeeds directly after an edit" in_ns a "$WGXDP" save "$A"
+is "the saved file has the peer of the edit, and the peer that wg set" \
+	"$(grep -cF -e "$(pub c)" -e "$(pub d)" "$FILE")" 2
+edit e
+ok "detach succeeds directly after an edit" down a "$A"
+is "the file has the peers of the edit" \
+	"$(peers) $(grep -cF -e "$(pub b)" -e "$(pub e)" "$FILE")" "2 2"
+ok "attach succeeds again" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+
 mkdir "$TMP/elsewhere" && mv "$FILE" "$TMP/elsewhere" && ln -s nowhere/x "$FILE"
 refuses "a file that is gone is not saved, but the tunnel is down" 0 "hooks of the last" \
 	down a "$A"

@@ -76,6 +76,14 @@ static unsigned begin_reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return ++d.runs;
 }
 
+/* The last reload, unless it has ended. */
+static unsigned awaited(void *ctx)
+{
+	(void)ctx;
+	assert_false(d.closed);
+	return d.reloaded < d.runs ? d.runs : 0;
+}
+
 static const char *begin_confirm(void *ctx, bool waits)
 {
 	(void)ctx;
@@ -95,8 +103,8 @@ static const char *begin_detach(void *ctx)
 	return NULL;
 }
 
-static const struct ctlserver_ops ops = { show_begin,	show_more,     set_debug,   logs,
-					  begin_reload, begin_confirm, begin_detach };
+static const struct ctlserver_ops ops = { show_begin,	show_more, set_debug,	  logs,
+					  begin_reload, awaited,   begin_confirm, begin_detach };
 
 static int begin(void **state)
 {
@@ -226,6 +234,32 @@ static void waiting_holds_back(void **state)
 	close(b);
 }
 
+/* `settle` is answered at once if no reload runs, else together with the last reload. */
+static void settles_after_reload(void **state)
+{
+	struct world *w = *state;
+	int a = dial(w), b = dial(w);
+	const char *text;
+
+	say(w, b, "{\"op\":\"settle\"}\n");
+	text = hear(b);
+	assert_answer(&text, RELOAD);
+	say(w, a, "{\"op\":\"reload\"}\n");
+	say(w, b, "{\"op\":\"settle\"}\n");
+	assert_string_equal(hear(b), "");
+	ctlserver_reloaded(d.control, ++d.reloaded, NULL);
+	turn(w);
+	text = hear(a);
+	assert_answer(&text, RELOAD);
+	text = hear(b);
+	assert_answer(&text, RELOAD);
+	say(w, b, "{\"op\":\"settle\"}\n");
+	text = hear(b);
+	assert_answer(&text, RELOAD);
+	close(a);
+	close(b);
+}
+
 /* Four clients send two `confirm` requests each, the first of which waits for a decision. Two
  * clients hang up. The other two receive the answers to both of their requests. */
 static void hung_up_while_waiting(void **state)
@@ -339,8 +373,13 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(any_order),      TEST(waiting_holds_back), TEST(hung_up_while_waiting),
-		TEST(answers_others), TEST(keeps_its_place),	TEST(no_request_after_stop),
+		TEST(any_order),
+		TEST(waiting_holds_back),
+		TEST(hung_up_while_waiting),
+		TEST(answers_others),
+		TEST(keeps_its_place),
+		TEST(no_request_after_stop),
+		TEST(settles_after_reload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

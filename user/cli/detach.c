@@ -110,7 +110,7 @@ static int save(struct down *d)
 	int pid;
 
 	if (!d->has_file || !d->file.save_config || name_lock_is_stale(d->interface, &pid) ||
-	    save_running(d->interface, d->path, &d->file, &f) == 0)
+	    save_running(d->interface, d->path, NULL, &f) == 0)
 		return CLI_OK;
 	return cli_fail(CLI_FAILED,
 			"%s; the configuration was not saved, so the tunnel stays up. To take it "

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "wgxdp/control.h"
 
 #define TIMEOUT_S 30
+#define SETTLE_S 20 /* less than TimeoutStopSec of the unit, because detach saves, too */
 #define READ_SIZE 65536
 #define REPLY_MAX (1U << 30) /* bytes, as in ctlclient.c */
 
@@ -75,29 +77,86 @@ static int get(const char *interface, struct buffer *in, struct fault *f)
 		   : 0;
 }
 
-int save_running(const char *interface, const char *path, struct conf *conf, struct fault *f)
+/* Waits until no reload runs. A daemon that refuses is older than the request, or the reload has
+ * failed; the running state is saved nevertheless. */
+static int settle(const char *interface, struct fault *f)
+{
+	json_t *reply = NULL;
+	int err = ctlclient_request(interface, CONTROL_OP_SETTLE, SETTLE_S, &reply, f);
+
+	json_decref(reply);
+	if (err == -ETIMEDOUT)
+		return fault(f, err,
+			     "%s: a reload has not ended within %u s, or the daemon is stopped; "
+			     "save again when `wgxdp reload %s` has ended",
+			     interface, SETTLE_S, interface);
+	return err == -EREMOTEIO ? 0 : err;
+}
+
+/* Replaces what is running in @conf. */
+static int take_running(const char *interface, struct conf *conf, struct fault *f)
 {
 	struct buffer in = { 0 };
-	json_t *reply = NULL;
 	int err = get(interface, &in, f);
 
 	if (!err)
 		err = conf_set_running(conf, in.data, buffer_len(&in), f);
 	buffer_done(&in);
-	if (!err) {
-		err = addresses_take(conf, interface);
-		if (err)
-			fault(f, err, "%s: its addresses cannot be read: %s", interface,
-			      strerror(-err));
-	}
-	if (!err)
-		err = conf_write(conf, path, f);
-	if (!err)
-		err = ctlclient_ask(interface,
-				    json_pack("{s:s, s:b}", CONTROL_OP, CONTROL_OP_RELOAD,
-					      CONTROL_ADOPT, 1),
-				    TIMEOUT_S, &reply, f);
+	if (err)
+		return err;
+	err = addresses_take(conf, interface);
+	return err ? fault(f, err, "%s: its addresses cannot be read: %s", interface,
+			   strerror(-err))
+		   : 0;
+}
+
+static int adopt(const char *interface, struct fault *f)
+{
+	json_t *reply = NULL;
+	int err = ctlclient_ask(
+		interface, json_pack("{s:s, s:b}", CONTROL_OP, CONTROL_OP_RELOAD, CONTROL_ADOPT, 1),
+		TIMEOUT_S, &reply, f);
+
 	json_decref(reply);
+	return err;
+}
+
+/* Fails if the file is not the one that stat(2) described as @read. */
+static int check_unchanged(const char *path, const struct stat *read, struct fault *f)
+{
+	struct stat now;
+
+	if (stat(path, &now))
+		return fault(f, -errno, "%s: %s", path, strerror(errno));
+	if (now.st_dev == read->st_dev && now.st_ino == read->st_ino &&
+	    now.st_size == read->st_size &&
+	    !memcmp(&now.st_mtim, &read->st_mtim, sizeof(now.st_mtim)))
+		return 0;
+	return fault(f, -EAGAIN,
+		     "%s: the file has changed while it was being saved, so it is left alone; save "
+		     "again",
+		     path);
+}
+
+int save_running(const char *interface, const char *path, conf_warn_fn warn, struct fault *f)
+{
+	struct conf conf = { 0 };
+	struct stat read;
+	int err = settle(interface, f);
+
+	if (!err && stat(path, &read))
+		err = fault(f, -errno, "%s: %s", path, strerror(errno));
+	if (!err)
+		err = conf_read(&conf, path, warn, NULL, f);
+	if (!err)
+		err = take_running(interface, &conf, f);
+	if (!err)
+		err = check_unchanged(path, &read, f);
+	if (!err)
+		err = conf_write(&conf, path, f);
+	if (!err)
+		err = adopt(interface, f);
+	conf_done(&conf);
 	return err;
 }
 
@@ -127,7 +186,6 @@ int save_main(int argc, char **argv)
 	struct hook_record record = { 0 };
 	char interface[IFNAME_MAX + 1];
 	const char *path = NULL;
-	struct conf conf = { 0 };
 	struct fault f;
 	int err;
 
@@ -139,10 +197,7 @@ int save_main(int argc, char **argv)
 	if (!err)
 		err = find_file(interface, &path, &record, &f);
 	if (!err)
-		err = conf_read(&conf, path, cli_warn, NULL, &f);
-	if (!err)
-		err = save_running(interface, path, &conf, &f);
-	conf_done(&conf);
+		err = save_running(interface, path, cli_warn, &f);
 	hook_record_done(&record);
 	return err ? cli_fail(CLI_FAILED, "%s", f.text) : CLI_OK;
 }

@@ -6,11 +6,12 @@
 
 #include "conf/conf.h"
 
-/* Reads the current key, port, mark and peers from the daemon of @interface, and the addresses of
- * the interface, into @conf, which was read from @path. Writes @conf to @path. Then tells the
- * daemon that the new file is already applied. Returns 0, or -errno with @f filled in. After an
- * error the file is unchanged, except if it was written and only the message to the daemon
- * failed. */
-int save_running(const char *interface, const char *path, struct conf *conf, struct fault *f);
+/* Waits until no reload runs, so that neither a half-applied file is saved nor an edit of the file
+ * is overwritten. Then reads the file @path, replaces its key, port, mark and peers by those of the
+ * daemon of @interface, and its addresses by those of the interface, and writes the file. Then
+ * tells the daemon that the new file is already applied. @warn gets the warnings about the file,
+ * and may be NULL. Returns 0, or -errno with @f filled in. After an error the file is unchanged,
+ * except if it was written and only the message to the daemon failed. */
+int save_running(const char *interface, const char *path, conf_warn_fn warn, struct fault *f);
 
 #endif

@@ -89,6 +89,17 @@ static int reload(struct ctlserver *c, struct waiting *w, struct server_client *
 	return 0;
 }
 
+static int settle(struct ctlserver *c, struct waiting *w, struct server_client *client,
+		  struct buffer *reply)
+{
+	unsigned run = c->ops->settle(c->ctx);
+
+	if (run)
+		return wait_for(c, w, client, run);
+	answer(reply, json_pack("{s:b}", CONTROL_OK, true));
+	return 0;
+}
+
 static int detach(struct ctlserver *c, struct waiting *w, struct server_client *client,
 		  struct buffer *reply)
 {
@@ -144,6 +155,8 @@ static int on_line(void *ctx, void *session, struct server_client *client, char 
 		answer(reply, c->ops->logs(c->ctx));
 	} else if (strcmp(op, CONTROL_OP_RELOAD) == 0) {
 		result = reload(c, w, client, request, reply);
+	} else if (strcmp(op, CONTROL_OP_SETTLE) == 0) {
+		result = settle(c, w, client, reply);
 	} else if (strcmp(op, CONTROL_OP_CONFIRM) == 0) {
 		result = confirm(c, w, client, request, reply);
 	} else if (strcmp(op, CONTROL_OP_DETACH) == 0) {

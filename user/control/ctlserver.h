@@ -2,8 +2,8 @@
 /*
  * ctlserver.h - the daemon's side of wgxdp/control.h: JSON lines in, calls of struct ctlserver_ops
  * out. Each connection has one request at a time: while a client waits for the answer to reload,
- * detach or confirm, no further request of this client is read. Only the control thread
- * may call these functions.
+ * settle, detach or confirm, no further request of this client is read. Only the control thread may
+ * call these functions.
  */
 #ifndef WGXDP_CTLSERVER_H
 #define WGXDP_CTLSERVER_H
@@ -37,6 +37,9 @@ struct ctlserver_ops {
 	 * Returns the number of the reload, or 0 with @f filled in if there is no file. When the
 	 * reload has ended, ctlserver_reloaded() answers the client. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
+	/* Returns the number of the reload that must end before the config file is applied, or 0 if
+	 * there is none. When the reload has ended, ctlserver_reloaded() answers the client. */
+	unsigned (*settle)(void *ctx);
 	/* Confirms the tunnel, so that it stays. If @wait, does not confirm, but only checks that
 	 * the decision is still open; ctlserver_decided() answers the client later. Returns NULL,
 	 * or a sentence that says that there is nothing to confirm. */
@@ -63,7 +66,7 @@ void ctlserver_stop(struct ctlserver *c);
  * ctlserver_free(). */
 void ctlserver_detached(struct ctlserver *c);
 
-/* Sends the result to the clients that requested reload number @run. @error: NULL, or the error
+/* Sends the result to the clients that wait for reload number @run. @error: NULL, or the error
  * message. */
 void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error);
 

@@ -361,6 +361,13 @@ static unsigned reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return r->reload(r->ctx, exact, adopt, f);
 }
 
+static unsigned settle(void *ctx)
+{
+	const struct report *r = ctx;
+
+	return r->settle(r->ctx);
+}
+
 static const char *confirm(void *ctx, bool wait)
 {
 	const struct report *r = ctx;
@@ -381,6 +388,7 @@ const struct ctlserver_ops report_ops = {
 	.set_debug = set_debug,
 	.logs = logs,
 	.reload = reload,
+	.settle = settle,
 	.confirm = confirm,
 	.detach = detach,
 };

@@ -32,6 +32,8 @@ struct report {
 	const char *(*detach)(void *ctx);
 	/* Handles `wgxdp reload`, see ctlserver.h. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
+	/* Handles the request `settle`, see ctlserver.h. */
+	unsigned (*settle)(void *ctx);
 	/* Handles `wgxdp confirm`, see ctlserver.h. */
 	const char *(*confirm)(void *ctx, bool wait);
 	/* Fills in *@config. Returns false if there is no config file. */

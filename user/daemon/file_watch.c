@@ -142,6 +142,14 @@ void file_watch_close(struct file_watch *w)
 	w->loop = NULL;
 }
 
+bool file_watch_changing(struct file_watch *w)
+{
+	if (!w->loop)
+		return false;
+	check(w);
+	return loop_timer_armed(&w->quiet);
+}
+
 void file_watch_know(struct file_watch *w)
 {
 	if (!w->loop)

@@ -13,6 +13,7 @@
 #ifndef WGXDP_FILE_WATCH_H
 #define WGXDP_FILE_WATCH_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "util/loop.h"
@@ -37,6 +38,10 @@ struct file_watch {
 void file_watch_open(struct file_watch *w, struct loop *loop, const char *path,
 		     const struct stat *known, void (*changed)(void *ctx), void *ctx);
 void file_watch_close(struct file_watch *w); /* does nothing if *w is all zero */
+
+/* Looks at the file now. Returns true if the file has changed, and changed() will be called unless
+ * the change is taken back. Returns false if *@w is all zero. */
+bool file_watch_changing(struct file_watch *w);
 
 /* Records that the owner has read the current file, or is about to read it. Does nothing if *@w is
  * all zero. */

@@ -230,6 +230,13 @@ unsigned reload_begin(struct reload *r, unsigned wishes)
 	return busy ? r->run + 1 : r->run;
 }
 
+unsigned reload_awaited(struct reload *r)
+{
+	bool next = r->pending || file_watch_changing(&r->watch);
+
+	return next ? r->run + 1 : r->wishes ? r->run : 0;
+}
+
 static void on_changed(void *ctx)
 {
 	reload_begin(ctx, RELOAD_WATCHED);

@@ -85,6 +85,10 @@ void reload_done(struct reload *r); /* does nothing if *r is all zero */
  * ended() is called with the number. */
 unsigned reload_begin(struct reload *r, unsigned wishes);
 
+/* Returns the number of the last reload that runs, is requested, or will begin because the file has
+ * changed. Returns 0 if there is no such reload. */
+unsigned reload_awaited(struct reload *r);
+
 /* Ends what set_host() began. @result: 0; 1 if the interface is in another namespace, so that a
  * reload must set up the host when the interface is back; or -errno with the reason in @f. */
 void reload_host_set(struct reload *r, int result, const struct fault *f);

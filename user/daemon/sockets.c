@@ -92,6 +92,13 @@ static unsigned reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return 0;
 }
 
+static unsigned settle(void *ctx)
+{
+	const struct sockets *s = ctx;
+
+	return s->reload ? reload_awaited(s->reload) : 0;
+}
+
 static const char *confirm(void *ctx, bool wait)
 {
 	const struct sockets *s = ctx;
@@ -138,6 +145,7 @@ int sockets_open(struct sockets *s, struct dataplane *dataplane, struct ending *
 	*s = (struct sockets){ .dataplane = dataplane, .ending = ending, .report = *report };
 	s->report.detach = detach;
 	s->report.reload = reload;
+	s->report.settle = settle;
 	s->report.confirm = confirm;
 	s->report.config = describe_file;
 	s->report.ctx = s;
