@@ -252,17 +252,17 @@ static bool is_of_wgxdp(uint32_t prog_id)
 	return ours;
 }
 
-static bool tcx_has_others(uint32_t ifindex, enum tclink_side side)
+static int tcx_has_others(uint32_t ifindex, enum tclink_side side)
 {
 	enum bpf_attach_type type = side == TCLINK_INGRESS ? BPF_TCX_INGRESS : BPF_TCX_EGRESS;
 	uint32_t ids[TCX_PROGRAMS_MAX], count = TCX_PROGRAMS_MAX;
 
 	if (bpf_prog_query((int)ifindex, type, 0, NULL, ids, &count))
-		return false; /* the kernel is older than Linux 6.6 */
+		return errno == EINVAL ? 0 : -errno; /* EINVAL: the kernel has no tcx */
 	for (uint32_t i = 0; i < count; i++)
 		if (!is_of_wgxdp(ids[i]))
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
 /* --- both ------------------------------------------------------------------------------------ */
@@ -321,16 +321,17 @@ uint32_t tclink_where(const struct tclink *t)
 	return clsact_alive(t) ? t->ifindex : 0;
 }
 
-/* The query for filters fails on an interface without an ingress or clsact qdisc. Such an interface
- * has no filters, so the error is ignored. */
-bool tclink_has_others(uint32_t ifindex, enum tclink_side side)
+int tclink_has_others(uint32_t ifindex, enum tclink_side side)
 {
 	uint32_t minor = side == TCLINK_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS;
 	struct netlink *nl = netlink_open();
 	struct filters f = { 0 };
+	int err = nl ? list_filters(nl, ifindex, minor, &f) : -errno;
+	int tcx = tcx_has_others(ifindex, side);
 
-	if (nl)
-		list_filters(nl, ifindex, minor, &f);
 	netlink_close(nl);
-	return f.others || tcx_has_others(ifindex, side);
+	if (f.others || tcx > 0)
+		return 1;
+	/* A kernel without CONFIG_NET_CLS has no filters. */
+	return err && err != -EOPNOTSUPP ? err : tcx;
 }

@@ -55,8 +55,9 @@ uint32_t tclink_where(const struct tclink *t);
 /* Removes the clsact filters that a dead daemon of @interface left on any interface. */
 void tclink_clean(const char *interface);
 
-/* Returns true if TC programs or filters other than wgxdp's are on this side of the interface. Does
- * not see the filters of a TC block that several interfaces share. */
-bool tclink_has_others(uint32_t ifindex, enum tclink_side side);
+/* Returns 1 if TC programs or filters other than wgxdp's are on this side of the interface, 0 if
+ * there are none, or -errno if they cannot be read. Does not see the filters of a TC block that
+ * several interfaces share. */
+int tclink_has_others(uint32_t ifindex, enum tclink_side side);
 
 #endif

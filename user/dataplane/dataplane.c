@@ -59,22 +59,30 @@ static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
 	return paths_give_ports(&d->paths, &d->workers, f);
 }
 
-/* Opens a netlink socket for requests about nf_tables. Returns NULL if nf_tables cannot be read.
- * The caller then makes no requests, each of which would make a kernel without nf_tables try to
- * load the module. */
-static struct netlink *open_netfilter(void)
+/* Opens a netlink socket for requests about nf_tables. Sets *@out to NULL if the kernel has no
+ * nf_tables. The caller then makes no requests, each of which would make the kernel try to load the
+ * module. Returns 0, or -errno with @f filled in. */
+static int open_netfilter(struct netlink **out, struct fault *f)
 {
 	struct netlink *nl = netlink_open_netfilter();
 	struct nft_hooks hooks;
+	int err = nl ? nft_hooks_read(nl, "", &hooks) : -errno;
 
-	if (nl && !nft_hooks_read(nl, "", &hooks))
-		return nl;
-	netlink_close(nl);
-	return NULL;
+	if (nft_hooks_unsupported(err)) {
+		netlink_close(nl);
+		nl = NULL;
+	} else if (!nl) {
+		return fault(f, err,
+			     "the nftables chains that AF_XDP would bypass cannot be read: %s; "
+			     "--rx udp --tx udp does not need to read them",
+			     strerror(-err));
+	}
+	*out = nl;
+	return 0;
 }
 
 /* Loads BPF and opens the NICs. BPF is loaded even if XDP is not used, because the TC programs use
- * the same maps. */
+ * the same maps. Without a socket to read the nf_tables chains, XDP is not used. */
 static int open_paths(struct dataplane *d, const struct conf *conf, struct fault *f)
 {
 	struct nics_env env = {
@@ -83,12 +91,17 @@ static int open_paths(struct dataplane *d, const struct conf *conf, struct fault
 		.tuner = &d->tuner,
 		.closed = &d->closed,
 	};
-	int err;
+	struct fault why;
+	int unreadable = open_netfilter(&d->netfilter, &why), err;
 
-	d->netfilter = env.netfilter = open_netfilter();
+	env.netfilter = d->netfilter;
 	err = paths_choose(&d->paths, &env, conf, d->fwmark, f);
 	if (err)
 		return err;
+	if (unreadable) {
+		*f = why;
+		return paths_without_xdp(&d->paths, unreadable, f);
+	}
 	err = loader_new(&d->loader, d->config.options->interface, f);
 	if (err) {
 		d->loader = NULL;

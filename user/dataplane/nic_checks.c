@@ -65,18 +65,34 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 	return nic_checks_wants_rx(options) ? check_members(nl, options, link, f) : 0;
 }
 
+/* Records in b->unread that reading @what returned @err, unless @err is not an error or another
+ * setting is already recorded. */
+static void note_unread(struct nic_bypassed *b, const char *what, int err)
+{
+	if (err < 0 && !*b->unread)
+		snprintf(b->unread, sizeof(b->unread), "%s (%s)", what, strerror(-err));
+}
+
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
 					uint32_t ifindex, const char *name)
 {
 	char kind[NETLINK_QDISC_LEN];
-	struct nic_bypassed b = { .unsure = false };
+	struct nic_bypassed b = { .unread = "" };
 	struct nft_hooks hooks = { .route = "" };
+	/* On failure, nft_hooks_read() leaves @hooks empty. */
+	int chains = netfilter ? nft_hooks_read(netfilter, name, &hooks) : 0;
+	int qdisc = netlink_root_qdisc(nl, ifindex, kind);
+	int egress = tclink_has_others(ifindex, TCLINK_EGRESS);
+	int ingress = tclink_has_others(ifindex, TCLINK_INGRESS);
 
-	if (netfilter) /* on failure, nft_hooks_read() leaves @hooks empty */
-		b.unsure = nft_hooks_read(netfilter, name, &hooks) != 0;
-	if (netlink_root_qdisc(nl, ifindex, kind) == 1)
+	if (!nft_hooks_unsupported(chains))
+		note_unread(&b, "the nftables chains", chains);
+	if (qdisc != -EOPNOTSUPP) /* a kernel without CONFIG_NET_SCHED has no qdiscs */
+		note_unread(&b, "the root qdisc", qdisc);
+	note_unread(&b, "the tc filters", egress < 0 ? egress : ingress);
+	if (qdisc > 0)
 		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", kind);
-	else if (tclink_has_others(ifindex, TCLINK_EGRESS))
+	else if (egress > 0)
 		snprintf(b.egress, sizeof(b.egress), "the tc egress filters");
 	else if (*hooks.egress)
 		snprintf(b.egress, sizeof(b.egress), "the nftables egress chain \"%s\"",
@@ -86,7 +102,7 @@ struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netf
 	else if (xtables_marks_output())
 		snprintf(b.egress, sizeof(b.egress),
 			 "the chain \"mangle OUTPUT\" of iptables-legacy");
-	if (tclink_has_others(ifindex, TCLINK_INGRESS))
+	if (ingress > 0)
 		snprintf(b.ingress, sizeof(b.ingress), "the tc ingress filters");
 	else if (*hooks.ingress)
 		snprintf(b.ingress, sizeof(b.ingress), "the nftables ingress chain \"%s\"",
@@ -96,7 +112,8 @@ struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netf
 
 bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b)
 {
-	return options->tx != OPTIONS_PATH_UDP && (!*b->egress || options->tx == OPTIONS_PATH_XDP);
+	return options->tx == OPTIONS_PATH_XDP ||
+	       (options->tx == OPTIONS_PATH_AUTO && !*b->egress && !*b->unread);
 }
 
 static void add_why(char *why, size_t room, const char *name, const char *what,
@@ -112,10 +129,17 @@ static void add_why(char *why, size_t room, const char *name, const char *what,
 void nic_checks_explain(char *why, size_t room, const char *name, const struct options *options,
 			const struct nic_bypassed *b, bool sends, bool receives)
 {
+	size_t len = strlen(why);
+
 	if (*b->egress && sends && options->tx == OPTIONS_PATH_AUTO)
 		add_why(why, room, name,
 			"data is sent by the UDP socket, because AF_XDP would bypass", b->egress,
 			"--tx xdp uses AF_XDP nevertheless");
+	else if (*b->unread && sends && options->tx == OPTIONS_PATH_AUTO)
+		snprintf(why + len, room - len,
+			 "%s%s: data is sent by the UDP socket until wgxdp can read %s, which "
+			 "AF_XDP would bypass; --tx xdp uses AF_XDP nevertheless",
+			 len ? "; " : "", name, b->unread);
 	if (*b->egress && sends && options->tx == OPTIONS_PATH_XDP)
 		add_why(why, room, name, "data sent by AF_XDP bypasses", b->egress,
 			"--tx udp uses the UDP socket");

@@ -26,7 +26,7 @@ enum nics_obstacle {
 struct nic_bypassed {
 	char egress[32 + NFT_HOOK_NAME_LEN]; /* if not "", --tx auto uses the UDP sockets */
 	char ingress[32 + NFT_HOOK_NAME_LEN];
-	bool unsure; /* nftables chains may be missing here, because they could not be read */
+	char unread[80]; /* settings that could not be read, and why, so they may be missing here */
 };
 
 /* Returns true if an XDP program is to be attached for received data. */
@@ -51,7 +51,8 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
 					uint32_t ifindex, const char *name);
 
-/* Returns true if data may be sent by AF_XDP on a NIC where AF_XDP bypasses what @b names. */
+/* Returns true if data may be sent by AF_XDP on a NIC where AF_XDP bypasses what @b names. `auto`
+ * does not send past settings that could not be read. */
 bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b);
 
 /* Appends what AF_XDP bypasses on the NIC @name to @why, which has @room bytes. @sends and

@@ -89,8 +89,8 @@ static void read_host(struct nic_facts *f, struct netlink *nl)
 	if (!err)
 		f->netfilter = answer(*f->hooks.route || *f->hooks.nat || *f->hooks.ingress ||
 				      *f->hooks.egress);
-	else if (err == -EINVAL || err == -EOPNOTSUPP || err == -EPROTONOSUPPORT)
-		f->netfilter = NIC_NO; /* the kernel has no nf_tables */
+	else if (nft_hooks_unsupported(err))
+		f->netfilter = NIC_NO;
 }
 
 static void read_sockets(struct nic_facts *f)
@@ -116,6 +116,8 @@ int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct opt
 	f.refusal = find_obstacle(nl, options, &f.link, &f.why);
 	netfilter = netlink_open_netfilter();
 	f.bypassed = nic_checks_bypassed(nl, netfilter, f.link.ifindex, f.link.name);
+	if (!f.privileged) /* the daemon, which is privileged, can read these settings */
+		f.bypassed.unread[0] = '\0';
 	read_host(&f, netfilter);
 	netlink_close(netfilter);
 	*facts = f;

@@ -273,13 +273,13 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 }
 
 /* If @b, what AF_XDP bypasses now, differs from nic->bypassed, records @b and returns true. The
- * path of data stays the same. Ignores @b if b->unsure is set: the nftables chains could not be
- * read, for example because other programs keep changing them, but the chains may exist. */
+ * path of data stays the same. Ignores @b if it is incomplete, for example because other programs
+ * keep changing the nftables chains while they are read. */
 static bool note_bypassed_again(const struct nics_env *env, struct nic *nic,
 				const struct nic_bypassed *b)
 {
-	if (b->unsure || (!strcmp(b->egress, nic->bypassed.egress) &&
-			  !strcmp(b->ingress, nic->bypassed.ingress)))
+	if (*b->unread || (!strcmp(b->egress, nic->bypassed.egress) &&
+			   !strcmp(b->ingress, nic->bypassed.ingress) && !*nic->bypassed.unread))
 		return false;
 	nic->why[0] = '\0';
 	note_bypassed(env, nic, b);
@@ -295,7 +295,7 @@ static bool must_reopen(const struct nics_env *env, const struct nic *nic,
 	return is_program_forgotten(nic, link) || link->mtu > nic->mtu ||
 	       queues_of(nic) > nic->queue_count ||
 	       netlink_layer3(env->netlink, nic->ifindex) != nic->layer3 ||
-	       (!b->unsure && nic_checks_sends(env->options, b) != nics_sends(env, nic));
+	       (!*b->unread && nic_checks_sends(env->options, b) != nics_sends(env, nic));
 }
 
 void nics_leave(const struct nics_env *env, struct nic *nic)
@@ -371,7 +371,7 @@ static bool is_free(const struct nics_env *env, struct nic *nic, const struct ne
 enum nics_change nics_look(const struct nics_env *env, struct nic *nic)
 {
 	const char *name = nic->ifindex ? NULL : nic->name;
-	struct nic_bypassed b = { .unsure = true };
+	struct nic_bypassed b = { .unread = "" };
 	struct netlink_link link;
 	int err = netlink_link(env->netlink, name, nic->ifindex, &link);
 
@@ -392,5 +392,5 @@ enum nics_change nics_look(const struct nics_env *env, struct nic *nic)
 		open_tc_again(env, nic);
 	if (is_free(env, nic, &link))
 		return NICS_READY;
-	return note_bypassed_again(env, nic, &b) ? NICS_NOTED : NICS_SAME;
+	return nic->queue_count && note_bypassed_again(env, nic, &b) ? NICS_NOTED : NICS_SAME;
 }

@@ -52,8 +52,8 @@ struct nic {
 struct nics_env {
 	const struct options *options;
 	struct netlink *netlink;
-	/* Socket to read the nf_tables chains that AF_XDP bypasses. NULL = nf_tables cannot be
-	 * read, so these chains are ignored. */
+	/* Socket to read the nf_tables chains that AF_XDP bypasses. NULL = the kernel has no
+	 * nf_tables. */
 	struct netlink *netfilter;
 	struct nic_tuner *tuner;
 	struct loader *loader;

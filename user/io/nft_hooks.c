@@ -130,3 +130,8 @@ int nft_hooks_read(struct netlink *nl, const char *nic, struct nft_hooks *out)
 		*out = s.found;
 	return err;
 }
+
+bool nft_hooks_unsupported(int err)
+{
+	return err == -EINVAL || err == -EOPNOTSUPP || err == -EPROTONOSUPPORT;
+}

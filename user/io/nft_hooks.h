@@ -5,6 +5,8 @@
 #ifndef WGXDP_NFT_HOOKS_H
 #define WGXDP_NFT_HOOKS_H
 
+#include <stdbool.h>
+
 struct netlink;
 
 #define NFT_HOOK_NAME_LEN 64
@@ -22,5 +24,9 @@ struct nft_hooks {
  * Returns 0 with @out filled in, or -errno, with @out unchanged: -EPERM without CAP_NET_ADMIN,
  * -EINVAL or -EOPNOTSUPP if the kernel has no nf_tables. */
 int nft_hooks_read(struct netlink *nl, const char *nic, struct nft_hooks *out);
+
+/* Returns true if @err, of nft_hooks_read() or netlink_open_netfilter(), means that the kernel has
+ * no nf_tables, and so no chains. */
+bool nft_hooks_unsupported(int err);
 
 #endif

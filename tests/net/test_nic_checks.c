@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* test_nic_checks.c - nic_checks_bypassed() in a network namespace tells what it could not read. A
+ * kernel that lacks nf_tables has no chains, which is no failure. */
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "dataplane/nic_checks.h"
+#include "io/netlink_private.h"
+
+static struct netlink *nl, *netfilter;
+static uint32_t ifindex;
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	nl = netlink_open();
+	netfilter = netlink_open_netfilter();
+	assert_true(nl && netfilter);
+	assert_int_equal(system("ip link add v0 type veth peer name v1"), 0);
+	ifindex = if_nametoindex("v0");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	netlink_close(nl);
+	netlink_close(netfilter);
+	return 0;
+}
+
+/* Returns a handle whose socket is no socket, so that every request fails. */
+static struct netlink *broken(void)
+{
+	struct netlink *b = netlink_open();
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	assert_non_null(b);
+	assert_true(null >= 0);
+	assert_true(dup3(null, mnl_socket_get_fd(b->socket), O_CLOEXEC) >= 0);
+	close(null);
+	return b;
+}
+
+static void assert_unread(struct netlink *route, struct netlink *chains, const char *unread)
+{
+	struct nic_bypassed b = nic_checks_bypassed(route, chains, ifindex, "v0");
+
+	assert_string_equal(b.unread, unread);
+	assert_string_equal(b.egress, "");
+	assert_string_equal(b.ingress, "");
+}
+
+static void failed_reads(void **state)
+{
+	struct netlink *b = broken();
+	struct rlimit old, none;
+	struct nic_bypassed found;
+
+	(void)state;
+	assert_unread(nl, netfilter, "");
+	assert_unread(nl, NULL, "");
+	assert_unread(nl, b, "the nftables chains (Socket operation on non-socket)");
+	assert_unread(b, netfilter, "the root qdisc (Socket operation on non-socket)");
+	/* This socket is of another family, so the kernel answers that it does not know the
+	 * request, as a kernel without nf_tables does. */
+	assert_unread(nl, nl, "");
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	found = nic_checks_bypassed(nl, netfilter, ifindex, "v0");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_string_equal(found.unread, "the tc filters (Too many open files)");
+	netlink_close(b);
+}
+
+static void partly_failed_reads(void **state)
+{
+	struct netlink *b = broken();
+	struct nic_bypassed found;
+
+	(void)state;
+	assert_int_equal(system("tc qdisc add dev v0 clsact && tc filter add dev v0 egress "
+				"protocol ip prio 7 u32 match u32 0 0 flowid 1:1"),
+			 0);
+	found = nic_checks_bypassed(nl, b, ifindex, "v0");
+	assert_string_equal(found.egress, "the tc egress filters");
+	assert_string_equal(found.ingress, "");
+	assert_string_equal(found.unread, "the nftables chains (Socket operation on non-socket)");
+	netlink_close(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(failed_reads, setup, teardown),
+		cmocka_unit_test_setup_teardown(partly_failed_reads, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
