@@ -343,8 +343,8 @@ check-tsan-run: $(THREADED) $(WGXDP)
 	@$(RUN_TESTS) --suffix=' (tsan)' $(THREADED) \
 		tests/net/workers.sh tests/net/hostile.sh tests/net/reload.sh
 
-# The tests of the files in user/{wg,crypto,util}. The simulation is left out, because it would take
-# 90 s under valgrind; check-san runs it.
+# The tests of the files in user/{wg,crypto,util}. test_simulation is left out, because it would
+# take 90 s under valgrind; check-san runs it.
 CORE_TESTS = $(filter $(patsubst %.c,$(O)/tests/unit/test_%,$(notdir $(CORE_SRC)) blake2s.c), \
 	$(UNIT_TESTS))
 VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full \
