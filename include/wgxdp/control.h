@@ -66,10 +66,10 @@
  *                     between wgxdp and the NIC or the host. Names with 0 packets are left out
  *   dropped           the sum of drops and lost. Each packet that reached wgxdp either went on or
  *                     is counted here once
- *   passes            {name of a reason: packets} that went on to the stack: packets that failed
- *                     the check of that name, but may be for another host because this host
- *                     forwards; and, under the name "stalled", data messages whose worker hung.
- *                     These packets do not count as dropped. Reasons with 0 packets are left out
+ *   passes            {name of a reason: packets} that the BPF programs passed to the stack. The
+ *                     packets failed the check of that name, but may be for another host, because
+ *                     this host forwards. "stalled" counts data messages whose worker hung. Passed
+ *                     packets do not count as dropped. Reasons with 0 packets are left out
  *   peers             in the order in which they were added, each:
  *                     public_key, name ("" = none), endpoint ("" = none),
  *                     endpoint_name ("host:port" from which the endpoint comes, null = none),
