@@ -109,8 +109,8 @@ static inline uint32_t frame_ip_len(const struct frame_spec *s)
 	return len;
 }
 
-/* Writes the extension headers to @at, and the type of the first one, or UDP if there is none, to
- * *@next. */
+/* Writes the extension headers to @at. Sets *@next to the type of the first header, or to UDP if
+ * there is none. */
 static inline void frame_extensions(const struct frame_spec *s, uint8_t *next, uint8_t *at)
 {
 	for (unsigned i = 0; i < s->extension_count; i++) {
@@ -187,7 +187,8 @@ static inline void frame_build(struct frame *f, const struct frame_spec *s)
 	frame_put16(udp, FRAME_FROM_PORT);
 	frame_put16(udp + 2, FRAME_PORT);
 	frame_put16(udp + 4, 8 + f->payload_len);
-	/* The UDP checksum is wrong, and must not matter: a veth delivers incomplete checksums. */
+	/* This UDP checksum is wrong on purpose. The program under test must ignore it, because a
+	 * veth delivers frames with incomplete checksums. */
 	frame_put16(udp + 6, 0xbad1);
 	frame_ip(f, s);
 	for (const struct poke *p = s->pokes; p->layer != END; p++)

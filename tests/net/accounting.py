@@ -350,9 +350,10 @@ class Reasons:
             struct.pack("<II", 3, b.session.remote_index) + bytes(56)))
 
         def flood():
-            with wgpeer.held(b.pid):  # the control thread is stopped meanwhile
+            with wgpeer.held(b.pid):  # stops the daemon's control thread
                 b.send(right, 10000)
-        # Both reasons occur. How often each occurs depends on the number of workers that read.
+        # Both queue_full and no_mac2 occur. How often each occurs depends on the number of workers
+        # that receive the messages.
         self.expect("more initiations than the queue holds",
                     lambda got: set(got) == {"queue_full", "no_mac2"} and
                     sum(got.values()) == 10000, flood)

@@ -5,10 +5,10 @@
 # Every packet that reaches the tunnel, from either side, is either passed on or counted once as
 # dropped.
 #
-#   ┌───────────── a ─────────────┐            ┌────────── b ──────────┐
-#   │ wgxdp   10.99.0.1  fd99::1  │            │ accounting.py, a node │
-#   │ :51821  192.0.2.1       eth0 ════════ eth0 192.0.2.2  of wgpeer.py│
-#   └─────────────────────────────┘    veth    └───────────────────────┘
+#   ┌───────────── a ─────────────┐            ┌─────── b ───────┐
+#   │ wgxdp   10.99.0.1  fd99::1  │            │ accounting.py   │
+#   │ :51821  192.0.2.1       eth0 ════════ eth0 192.0.2.2       │
+#   └─────────────────────────────┘    veth    └─────────────────┘
 #
 # First, 100,000 packets cross each combination of paths: a fifth of them go out, and the others,
 # good and bad, come in. Then the drop reasons and the kinds of loss by the kernel are caused one by
@@ -80,7 +80,7 @@ done
 
 # --- the byte counts of `wg show` -----------------------------------------------------------------
 
-up_pair() # NS INTERFACE NUMBER PATH OTHER NUMBER
+up_pair() # NS INTERFACE NUMBER PATH OTHER NUMBER-OF-OTHER
 {
 	ours "$1" "$2" --rx "$4" --tx "$4" < <(
 		interface "$1" ListenPort="5182$3" Address="10.99.0.$3/24"

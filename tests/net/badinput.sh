@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Common mistakes. Each mistake ends with the documented exit status and a message that names the
-# value, and for an error in a file also the file and line. Nothing is left behind.
+# After each common mistake, the command fails with the documented exit status and a message that
+# names the value, and for an error in a file also the file and line. Nothing is left behind.
 #
 #   a: eth0 ═══ eth0 :b
 
@@ -106,7 +106,7 @@ wrong "detach of an interface that does not exist" 1 "$A" in_ns a "$WGXDP" detac
 wrong "show of an interface that does not exist" 1 "$A" in_ns a "$WGXDP" show "$A"
 full() { "$@" >/dev/full; }
 for args in --version --help "check $GOOD"; do
-	# shellcheck disable=SC2086 # words
+	# shellcheck disable=SC2086 # $args is split into words
 	wrong "an output that is full, ${args%% *}" 1 'could not be written' full "$WGXDP" $args
 done
 wrong "pubkey of nonsense" 1 'key' eval "echo nonsense | '$WGXDP' pubkey"
@@ -141,16 +141,16 @@ is "without the right to BPF, data uses the UDP sockets" \
 ok "without the right to BPF, show says why data uses the UDP sockets" \
 	eval "show a '$A' .path.why | grep -qE 'BPF|permi|CAP_'"
 for args in "$A" "$A --json" --json; do
-	# shellcheck disable=SC2086 # words
+	# shellcheck disable=SC2086 # $args is split into words
 	refuses "show reports that its output is full: $args" 1 'could not be written' full \
 		in_ns a "$WGXDP" show $args
 done
 ok "detach succeeds" down a "$A"
 clean "nothing is left" a "$A"
 
-# --- files below /run that are no files -----------------------------------------------------------
+# --- FIFOs, links and directories in place of files below /run ------------------------------------
 
-put() # KIND SUFFIX: puts something that is no regular file in the place of a file
+put() # KIND SUFFIX: creates a FIFO, a link or a directory with the name of one of wgxdp's files
 {
 	case $1 in
 	fifo) mkfifo -m 600 "$RUN/$A.$2" ;;
@@ -182,7 +182,7 @@ for suffix in hooks host nics; do
 	clean "a FIFO as record .$suffix: nothing else is left" a "$A"
 done
 
-# --- two at once ----------------------------------------------------------------------------------
+# --- two attaches at once -------------------------------------------------------------------------
 
 for i in 1 2; do
 	(attach eth0 "$GOOD" >"$TMP/race.$i" 2>&1; echo $? >"$TMP/status.$i") &

@@ -10,9 +10,11 @@
 #   ┌────── c ──────┐          ┌──────────── h ────────────┐          ┌────────── s ─────────┐
 #   │ client    eth0 ═════ eth1 routes, masquerades, bridges eth0 ════ eth0 server, port 51820 │
 #   │ port 51820    │          │ wgxdp on both NICs, :51820│          │ wgxdp, port 51822    │
-#   └───────────────┘          └───────────────────────────┘          └──────────────────────┘
-#       10.1.0.2           10.1.0.1                  192.0.2.1           192.0.2.2
-#      2001:db8:1::2     2001:db8:1::1              2001:db8::1         2001:db8::2
+#   │ 10.1.0.2      │          │ eth1 10.1.0.1             │          │ 192.0.2.2            │
+#   │ 2001:db8:1::2 │          │      2001:db8:1::1        │          │ 2001:db8::2          │
+#   └───────────────┘          │ eth0 192.0.2.1            │          └──────────────────────┘
+#                              │      2001:db8::1          │
+#                              └───────────────────────────┘
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -197,7 +199,7 @@ for rx in xdp udp; do
 	down h "$H"
 done
 for link in "c $CLIENT" "s $SERVER"; do
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2086 # $link is two words
 	set -- $link
 	in_ns "$1" ip link delete "$2"
 done
@@ -208,7 +210,7 @@ done
 in_ns h nft flush ruleset
 forwarding 0 0
 for link in "h eth0" "h eth1" "c eth0"; do
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2086 # $link is two words
 	set -- $link
 	in_ns "$1" ip address flush dev "$2"
 done

@@ -21,7 +21,7 @@ CONF=$(conf_a | conf "$A")
 
 attach() { in_ns a "$WGXDP" attach eth0 "$CONF" "$@"; }
 on_nic() { in_ns a ip -d -j link show dev eth0 | jq -r '.[0].xdp.prog.name // empty'; }
-debris() # what libxdp has pinned for eth0
+debris() # prints what libxdp has pinned for eth0
 {
 	local index
 	index=$(in_ns a ip -j link show dev eth0 | jq '.[0].ifindex')

@@ -4,7 +4,7 @@
 # `attach --confirm` removes the tunnel again and runs the PostDown hook, unless `wgxdp confirm`
 # runs in time.
 #
-#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no WireGuard
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

@@ -3,8 +3,8 @@
  * confshow - prints the parsed form of config files, for comparison with `wg showconf`.
  *
  * The program reads paths of config files from standard input, one per line. For each file it
- * prints "== ok" and the text of conf_format() without the peer that is the host itself, or "==
- * bad: " and the error.
+ * prints "== ok" and the text of conf_format(), or "== bad: " and the error. The text leaves out
+ * the peer that is the host itself.
  */
 #include <sodium.h>
 #include <stdio.h>

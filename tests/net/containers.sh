@@ -1,18 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The relay and the client from the section on containers in the WireGuard documentation, with the
-# config files of that section. Each runs as the first process of a container, which has its own
-# root file system, process namespace and network namespace. The container has Docker's default
-# capabilities, NET_ADMIN and SYS_MODULE, and its /proc/sys is read-only. In place of the section's
-# third container, a command in the client's container asks a DNS server for the address of a web
-# server. The web server answers with the address from which the request came, which must be the
-# relay's.
+# Runs the relay and the client from the section on containers in the unofficial WireGuard
+# documentation, with the config files of that section. Each runs as the first process of a
+# container, which has its own root file system, process namespace and network namespace. The
+# container has Docker's default capabilities, NET_ADMIN and SYS_MODULE, and its /proc/sys is
+# read-only. In place of the section's third container, a command in the client's container asks a
+# DNS server for the address of a web server. The web server answers with the address from which the
+# request came, which must be the relay's.
 #
 #   ┌─ c: client, vpn_test ─┐        ┌────── i: internet ──────┐         ┌──── r: relay ────┐
 #   │ wg0 192.0.2.2    eth0 ══════ eth0 routes, no NAT     eth1 ══════ eth0  wg0 192.0.2.1  │
-#   └───────────────────────┘        │ lo 198.18.0.80, http    │         └──────────────────┘
-#              198.51.100.3          .1    1.1.1.1, DNS        .1         203.0.113.2
+#   │     198.51.100.3      │        │ eth0 198.51.100.1       │         │     203.0.113.2  │
+#   └───────────────────────┘        │ eth1 203.0.113.1        │         └──────────────────┘
+#                                    │ lo   198.18.0.80, http  │
+#                                    │      1.1.1.1, DNS       │
+#                                    └─────────────────────────┘
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

@@ -42,12 +42,12 @@ firewall() # NS INTERFACE
 	EOR
 }
 
-refused() # NS: how many packets the firewall dropped
+refused() # NS: prints how many packets the firewall dropped
 {
 	in_ns "$1" nft -j list chain inet host in | jq '[.. | .counter? // empty | .packets] | add'
 }
 
-up() # NS SELF NUMBER OTHER NUMBER PATH [ENDPOINT]
+up() # NS SELF NUMBER OTHER NUMBER-OF-OTHER PATH [ENDPOINT]
 {
 	ours "$1" "$ID$1" --rx "$6" --tx "$6" < <(
 		interface "$2" ListenPort="5182$3" Address="10.99.0.$3/24"
@@ -89,7 +89,7 @@ begin ul udp "$ENTRY_S"
 sleep $IDLE_S
 
 for pair in "xl xdp" "ul udp"; do
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2086 # $pair is two words
 	set -- $pair
 	ok "$1: after $IDLE_S s of silence the server reaches the client" reaches "$1b"
 	is "$1: the firewall dropped nothing" "$(refused "$1a")" 0

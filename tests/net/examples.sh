@@ -3,7 +3,7 @@
 #
 # The examples of README.md and of the manuals run as written, except for names, keys and paths. The
 # output of `wgxdp show` must match README.md. The manual must document exactly the members of `show
-# --json`, and every reason.
+# --json`, and every drop reason.
 #
 #   ┌────────── a ──────────┐            ┌────── b ──────┐
 #   │ README's wg0          │            │ its laptop    │

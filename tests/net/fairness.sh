@@ -16,7 +16,7 @@ BLAST=$BUILD/tools/udpblast
 [ -x "$BLAST" ] || skip_all "needs $BLAST; see make"
 udp=(--rx udp --tx udp)
 
-# Messages to b that did not fit into the send buffer.
+# Prints how many messages to b did not fit into the send buffer, one number per drop reason.
 unsent() { show a "$A" ".drops.tx_full // 0, .drops.send_failed // 0"; }
 unsent_above() { [ "$(unsent | jq -s add)" -gt "$1" ]; }
 

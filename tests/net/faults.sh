@@ -35,7 +35,7 @@ wire()
 {
 	ns_add a m b
 	for end in "a left 1" "b right 2"; do
-		# shellcheck disable=SC2086
+		# shellcheck disable=SC2086 # $end is three words
 		set -- $end
 		ip link add eth0 netns "$ID-$1" type veth peer name "$2" netns "$ID-m"
 		in_ns m sysctl -qw "net.ipv6.conf.$2.disable_ipv6=1"

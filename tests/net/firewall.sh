@@ -116,9 +116,9 @@ seen() # PATH
 	chains
 }
 
-# Sends 20 pings. Prints how many of the pings and answers a tap on NIC sees. With UDP
-# segmentation, messages that were sealed together reach the tap as one packet. The tap therefore
-# counts bytes: the message of a ping has 128.
+# Sends 20 pings. Prints how many of the 40 requests and replies a tap on NIC sees. With UDP
+# segmentation, messages that were sealed together reach the tap as one packet. The number of
+# messages is therefore computed from the bytes: the message of a ping has 128 bytes.
 tapped() # NIC
 {
 	in_ns a /usr/bin/python3 -c '
@@ -152,7 +152,7 @@ taps() # PATH
 	fi
 }
 
-# --- a DROP rule that comes later -----------------------------------------------------------------
+# --- a DROP rule that is added while the tunnel is up ---------------------------------------------
 
 late_in() # PATH
 {

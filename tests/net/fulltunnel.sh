@@ -5,11 +5,14 @@
 # file. wgxdp restores them when other programs remove them, lets no packet out unencrypted
 # meanwhile, and undoes all of them at the end.
 #
-#   a: default route 192.0.2.2       192.0.2.2 eth0 :b, the server; lo has 203.0.113.9 and
-#   eth0 192.0.2.1 ══════════════════               2001:db8:9::9; both stand for the internet
+#   ┌────────── a ──────────┐            ┌─────────────── b ───────────────┐
+#   │ wgxdp                 │            │ wgxdp, the server               │
+#   │ 192.0.2.1        eth0 ════════ eth0 192.0.2.2                        │
+#   │ default via 192.0.2.2 │            │ lo 203.0.113.9, 2001:db8:9::9   │
+#   └───────────────────────┘            └─────────────────────────────────┘
 #
-# nftables in b counts packets to these addresses that arrive on eth0, because they were sent
-# unencrypted.
+# The two addresses of lo stand for the internet. nftables in b counts packets to these addresses
+# that arrive on eth0, because they were sent unencrypted.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -164,15 +167,15 @@ back() { in_ns a ip rule && in_ns a ip route show table 51820 && in_ns a nft lis
 ok "moved back: rules, routes and tables are restored" \
 	wait_for 5 eval 'back | grep -c "51820 *$\|default dev\|chain leak" | grep -qx 4'
 
-# If another program adds a rule, wgxdp removes its nftables guard against leaks, because the added
-# rule decides which packets may leave unencrypted. If wgxdp has restored many settings before, it
-# may need up to 3 s to remove the guard (user/host/keep.h).
+# If another program adds a routing rule, wgxdp removes its nftables guard against leaks, because
+# the added rule decides which packets may leave unencrypted. If wgxdp has restored many settings
+# before, it may need up to 3 s to remove the guard (user/host/keep.h).
 in_ns a ip rule add to 203.0.113.9 lookup main
 ok "another program's rule lets packets out" wait_for 10 pinged a 203.0.113.9 1
 holds "those packets are unencrypted" "$(clear_packets)" -gt 0
 in_ns a ip rule delete to 203.0.113.9 lookup main
 
-# --- undone ---------------------------------------------------------------------------------------
+# --- detach undoes all settings -------------------------------------------------------------------
 
 gone() { [ "$(host_state)" = "$before" ]; }
 ok "detach succeeds" down a "$A"

@@ -108,8 +108,9 @@ static inline size_t batch_at(const struct batch *b, size_t i)
 	return (size_t)(b->jobs[i].dst - b->actual);
 }
 
-/* Chooses the plaintext of packet @i. With @pieces, the job pads it by a random length and, unless
- * the packet is in place, takes its first bytes from another buffer (head). */
+/* Chooses the plaintext of packet @i. With @pieces, the plaintext ends with a random number of
+ * padding zeros and, unless the packet is in place, its first bytes (the head) lie at dst, not at
+ * src. */
 static inline void batch_make_plain(struct batch *b, size_t i, bool pieces)
 {
 	struct aead_job *j = &b->jobs[i];

@@ -32,7 +32,7 @@ for ns in a b; do
 done
 ok "the bonds carry pings" wait_for 30 in_ns a ping -q -c 1 -W 1 192.0.2.2
 
-config() # SELF NUMBER PEER NUMBER
+config() # SELF NUMBER PEER NUMBER-OF-PEER
 {
 	interface "$1" ListenPort="5182$2" Address="10.99.0.$2/24"
 	peer "$3" AllowedIPs="10.99.0.$4/32" Endpoint="192.0.2.$4:5182$4"

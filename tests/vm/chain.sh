@@ -102,7 +102,7 @@ ok "wgxdp attaches before it" attach
 is "wgxdp's program runs before the neighbour" "$(inside)" "wgxdp_ingress neighbour"
 both "neighbour behind" passed
 
-# --- killed ---------------------------------------------------------------------------------------
+# --- the daemon is killed -------------------------------------------------------------------------
 
 die()
 {
@@ -112,8 +112,8 @@ die()
 	wait_for 5 eval "! kill -0 $pid"
 }
 
-# Without the daemon its heartbeat becomes stale. The XDP program of wgxdp then passes packets that
-# it would otherwise drop or redirect.
+# When the daemon is dead, its heartbeat becomes stale. The XDP program of wgxdp then passes packets
+# that it would otherwise drop or redirect.
 passing() # WHAT
 {
 	local before
@@ -137,7 +137,7 @@ ok "killed: detach succeeds" down a "$A"
 is "killed: only the neighbour is left" "$(inside)" neighbour
 ok "killed: no ping outside of the tunnel is lost" no_loss 192.0.2.2
 
-# --- removed by others ----------------------------------------------------------------------------
+# --- xdp-loader removes the program of wgxdp ------------------------------------------------------
 
 ok "attach succeeds once more" attach
 ok "xdp-loader removes all programs" loader unload eth0 --all
