@@ -50,8 +50,8 @@ static void print_finding(void *ctx, enum conf_severity severity, const char *se
 
 /* The host ------------------------------------------------------------------------------------ */
 
-/* Warns if the clock of this host is far behind, because a peer accepts only handshakes with a
- * later timestamp than the last one. */
+/* Warns if the clock of this host is far behind, because a peer accepts a handshake only if its
+ * timestamp is later than that of our previous handshake. */
 static void check_clock(time_t now, struct findings *n)
 {
 	if (now < BUILT_AFTER)

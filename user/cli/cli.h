@@ -72,8 +72,8 @@ int options_parse(struct options *o, int argc, char **argv, const char **conf, s
 int options_set_nics(struct options *o, const char *list, struct fault *f);
 
 /* Sets the NICs of @o from the environment variable WGXDP_NIC: a list of NICs, or "none" to use
- * only the UDP sockets. If the variable is not set or is "auto", sets none: the routes then
- * determine the NICs. Returns 0, or CLI_USAGE with @f filled in. */
+ * only the UDP sockets. If the variable is not set or is "auto", leaves the list of NICs empty, so
+ * that the routes determine the NICs. Returns 0, or CLI_USAGE with @f filled in. */
 int options_read_nics(struct options *o, struct fault *f);
 
 /* Sets the options of attach that are in the environment variable WGXDP_OPTIONS, separated by

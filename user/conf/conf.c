@@ -2,7 +2,8 @@
 /*
  * conf.c - reads a config file line by line. A line becomes a setting of the current block. When a
  * block ends, it is merged into the peer that has the block's public key. Each allowed IP becomes a
- * step. At the end of the file, settle.c derives from the steps which peer has each prefix.
+ * step, which gives a prefix to a peer or removes it. At the end of the file, settle.c derives from
+ * the steps which peer has each prefix.
  *
  *   line ─▶ key = value ─▶ conf_values.c ─▶ parser.block ─▶ conf_blocks.c ─▶ conf.peers[]
  *                                                             └─▶ steps ─▶ settle ─▶ peer.allowed

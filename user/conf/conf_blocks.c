@@ -106,8 +106,8 @@ static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 	}
 }
 
-/* Replaces the allowed IPs of @peer with those of the current block: sets the earlier steps of the
- * peer to end where the block begins. */
+/* Replaces the allowed IPs of @peer with those of the current block: makes the peer lose its
+ * earlier allowed IPs at the first step of the block. */
 static void replace_steps(struct conf_parser *p, uint32_t peer)
 {
 	for (size_t i = 0; i < p->block_step; i++)

@@ -62,7 +62,7 @@ int conf_diff(struct conf_diff *d, const struct conf *old, const struct conf *ne
 	      const uint8_t key[static CONF_DIGEST_KEY_LEN]);
 
 /* Makes the list of changes that turn any configuration of the device into @new, like `wg
- * syncconf`. @old determines only removes_all. */
+ * syncconf`. @old determines only removes_all. Returns like conf_diff(). */
 int conf_diff_exact(struct conf_diff *d, const struct conf *old, const struct conf *new);
 
 void conf_diff_done(struct conf_diff *d); /* does nothing if *d is all zero */

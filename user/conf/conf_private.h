@@ -118,7 +118,8 @@ void conf_blank_strays(char *line);
  * other value. */
 const char *conf_misquoted(const char *value);
 
-/* Appends an allowed IP of the current block to p->steps. conf_end_block() sets its peer. */
+/* Appends an allowed IP of the current block to p->steps. conf_end_block() sets step->peer. Returns
+ * 0, -E2BIG or -ENOMEM. */
 int conf_add_step(struct conf_parser *p, const struct settle_step *step);
 
 /* Makes the line at @text the current one, to which messages refer. */

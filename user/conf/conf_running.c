@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conf_running.c - reads the daemon's reply to get=1 into a struct conf. */
+/* conf_running.c - reads the daemon's reply to the request get=1 of wg(8) into a struct conf. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -18,7 +18,7 @@
 #define WGXDP_AEAD_LANES_BATCH_H
 
 /* Upper bounds for the stack of the functions that seal_batch() and open_batch() call: DEEP if they
- * use the lanes, SHALLOW if they use only rows and scalar code. */
+ * compute a block in each lane, SHALLOW if they use only compute_rows() and scalar code. */
 #define DEEP_STACK_BYTES (6 * 1024)
 #define SHALLOW_STACK_BYTES (2 * 1024)
 
@@ -309,8 +309,8 @@ static INLINE size_t to_end_of_frame(const uint8_t *array, size_t len)
 
 /* wipe_deep_stack() and wipe_shallow_stack() overwrite the stack frames of functions that have
  * returned. The compiler may have spilled parts of the ChaCha20 state and of Poly1305 sums to these
- * frames. A stack protector would put a canary above the array, and then find it overwritten. With
- * clang's AddressSanitizer the array may be outside of the frame. */
+ * frames. WIPES_FRAME turns off the stack protector, whose canary above the array would be
+ * overwritten, and AddressSanitizer, which may put the array outside of the frame. */
 static WIPES_FRAME void wipe_deep_stack(void)
 {
 	uint8_t below[DEEP_STACK_BYTES];

@@ -47,8 +47,8 @@ static bool usable(void)
 	return true;
 }
 
-/* If the plaintext has a head or padding besides its data at src, copies all pieces to dst. Returns
- * the address of the contiguous plaintext. */
+/* If the plaintext has a head or padding besides its data at src, joins all pieces at dst, where
+ * the head already is. Returns the address of the contiguous plaintext. */
 static const uint8_t *join_pieces(const struct aead_job *j)
 {
 	size_t data_len = j->len - j->head_len - j->pad_len;

@@ -307,7 +307,7 @@ static enum log_level level_wanted(const struct options *options, const struct c
 
 static void serve(struct daemon *d)
 {
-	if (d->ending.lease_fd < 0) /* no command will commit (lease.h), so we are ready */
+	if (d->ending.lease_fd < 0) /* no attach command waits for us, so the start is complete */
 		notify_ready();
 	if (diag_is_on())
 		diag_set(&d->diag, true);

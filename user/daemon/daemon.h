@@ -6,7 +6,7 @@
  *          then, with a config: the host's settings, among them link up ─▶ "up"
  *   link up ─▶ UDP sockets, workers, listen map              link down ─▶ the reverse
  *   end:   on SIGTERM, SIGINT or `wgxdp detach`; when the interface or wg's socket file is deleted;
- *          or when the command that started the daemon goes away before it commits
+ *          or when the attach command that started the daemon exits before attach has succeeded
  *
  * Only daemon.c and daemon_events.c know all modules. Each module owns its struct, its timers and
  * its descriptors; user/daemon/README.md shows who calls whom.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ending.h - handles the events that end the daemon: a signal, a command that exits before it
- * commits (lease.h), or a module that cannot continue. When the command commits, notifies the
- * service manager that the daemon is ready; at the end, notifies it that the daemon is stopping.
- * Only the control thread calls these functions.
+ * ending.h - handles the events that end the daemon: a signal, an attach command that exits before
+ * attach has succeeded, or a module that cannot continue. The command reports its success by
+ * "commit" (lease.h). This module then notifies the service manager that the daemon is ready, and
+ * at the end, that the daemon is stopping. Only the control thread calls these functions.
  */
 #ifndef WGXDP_ENDING_H
 #define WGXDP_ENDING_H
@@ -23,7 +23,7 @@ struct ending_ops {
 
 struct ending {
 	struct loop *loop;
-	int lease_fd;  /* -1 = no command holds a lease, or the command has committed */
+	int lease_fd;  /* -1 = no attach command waits, or the attach has succeeded */
 	int signal_fd; /* -1 = not open */
 	bool foreground;
 	const struct ending_ops *ops; /* NULL = there is no config file */

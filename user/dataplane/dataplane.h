@@ -102,19 +102,21 @@ void dataplane_network_changed(struct dataplane *d);
 /* Adds up the counts of all transports, including closed ones. */
 void dataplane_stats(const struct dataplane *d, struct path_stats *sum);
 
-/* Fills in the path of data in each direction. If the counts in @stats show that incoming data
- * arrives through the UDP sockets, rx_xdp is false even while XDP is attached. `why` says why data
- * goes through the UDP sockets and what AF_XDP bypasses, or is "". */
+/* Which path data takes in each direction. */
 struct dataplane_usage {
-	bool rx_xdp, tx_xdp;
+	bool rx_xdp, tx_xdp; /* false = data goes through the UDP sockets */
+	/* why data goes through the UDP sockets, and what AF_XDP bypasses; "" = neither */
 	char why[PATHS_WHY_LEN + 256];
 };
+/* Fills in @usage. If the counts in @stats show that incoming data arrives through the UDP sockets,
+ * rx_xdp is false even while XDP is attached. */
 void dataplane_usage(const struct dataplane *d, const struct path_stats *stats,
 		     struct dataplane_usage *usage);
-/* Returns how many data messages the open transports of worker @id have received and sent. */
+/* Sets *@rx and *@tx to the numbers of data messages that the open transports of worker @id have
+ * received and sent. */
 void dataplane_worker_packets(const struct dataplane *d, unsigned id, uint64_t *rx, uint64_t *tx);
-/* Returns the drops by reason in BPF, in the workers and in the handshake engine. Does not include
- * the drops that the transports count. */
+/* Sets @sums to the drops by reason in BPF, in the workers and in the handshake engine. Does not
+ * include the drops that the transports count. */
 void dataplane_drops(const struct dataplane *d, uint64_t sums[static REASON_COUNT]);
 
 #endif

@@ -12,7 +12,8 @@
 #include "util/fault.h"
 
 /* The timeout is short, because the control thread does nothing else while it waits. If a config
- * cannot be applied and the last one is restored, up to five programs run one after another. */
+ * cannot be applied, and the previous config is restored, up to five programs run one after
+ * another. */
 #define DNS_TIMEOUT_MS 5000
 #define DNS_NAME_LEN 64
 
@@ -20,7 +21,7 @@ enum dns_tool { DNS_NOTHING, DNS_RESOLVECTL, DNS_RESOLVCONF };
 
 struct dns {
 	enum dns_tool tool;
-	char name[DNS_NAME_LEN]; /* name of the interface in the tool: "wg0", "tun.wg0" */
+	char name[DNS_NAME_LEN]; /* how the tool names the interface: "wg0" or "tun.wg0" */
 };
 
 /* Finds the tool. Returns 0, or -ENOENT with @f filled in if no tool is installed. */

@@ -19,7 +19,7 @@
 
 struct encap {
 	struct endpoint endpoint;  /* to send to; has the resolved source if a route is known */
-	struct endpoint requested; /* as the caller gave it, with or without a source */
+	struct endpoint requested; /* @endpoint before it was resolved, maybe without a source */
 	uint32_t roam_count;	   /* peer->roam_count when the encap was resolved */
 	struct encap_next {	   /* the next hop; ifindex 0 = none */
 		uint32_t ifindex;

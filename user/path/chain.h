@@ -120,15 +120,15 @@ struct worker {
 	unsigned port_count;
 	uint64_t busy_poll_ns;	/* the longest busy_poll_ns of all ports */
 	uint64_t poll_until_ns; /* BOOTTIME until which the worker does not sleep */
-	bool expects_reply;	/* this turn did nothing but send one message: wait for a reply */
+	bool expects_reply;	/* this turn of the loop only sent one message: wait for a reply */
 	struct reply_wait reply_wait;
 	struct transport *udp;
 	uint64_t now_ns; /* BOOTTIME, read once a turn and again between sealing and sending */
-	/* what suspend_copies() returned at the start of the turn: how often a restore or clone of
-	 * the virtual machine was reported */
+	/* what suspend_copies() returned at the start of this turn of the loop: how often a restore
+	 * or clone of the virtual machine was reported */
 	uint64_t copies;
 	bool stale;	/* result of suspend_stale(); if true, nothing may be sealed */
-	bool held_up;	/* this turn was interrupted: see chain_time_passed() */
+	bool held_up;	/* this turn of the loop was interrupted: see chain_time_passed() */
 	bool tun_ready; /* false: poll() has just found no packet in the TUN device */
 	bool udp_ready; /* the same for the UDP sockets */
 	struct worker_offloads offloads; /* config.offloads without those that the kernel refused */
@@ -142,13 +142,13 @@ struct worker {
 	_Atomic bool debug;
 	_Atomic(const struct route_mtu *) route_mtus; /* NULL = no route has an MTU */
 	_Atomic uint64_t drops[REASON_COUNT];	      /* single writer: the worker's thread */
-	struct spsc flushes; /* flush commands: session indices; written by the control thread */
+	struct spsc flushes; /* session indices of peers to flush; written by the control thread */
 	int wake_fd;
 	_Atomic bool stop;
 	pthread_t thread;
 	bool running;
-	_Atomic uint64_t turns; /* turns since worker_new(); written only by the worker's thread */
-	uint64_t probed_turns;	/* turns at the last worker_probe(), or TURNS_UNKNOWN */
+	_Atomic uint64_t turns; /* turns of the loop; written only by the worker's thread */
+	uint64_t probed_turns;	/* value of @turns at the last worker_probe(), or TURNS_UNKNOWN */
 };
 
 /* Each function handles one batch and returns the number of packets in it. */
@@ -168,8 +168,8 @@ void seal_and_send(struct worker *w, struct out_packet *packets, unsigned n);
 /* Returns true if @s may be used for sealing now; false if @s is NULL. */
 bool seal_session_usable(const struct worker *w, const struct session *s);
 
-/* Copies the packet into its peer's stage. The caller then flushes that peer or asks for a
- * handshake.
+/* Copies the packet into its peer's stage, the queue of packets that wait for a session. The caller
+ * then flushes that queue or asks for a handshake.
  *
  * The control thread may publish a session at the same time. stage_push() changes the count of the
  * stage, and the control thread changes peer->current, both with sequential consistency. So at
@@ -197,10 +197,10 @@ static inline void chain_drop(struct worker *w, enum reason reason, uint64_t pac
 void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t index,
 		const struct endpoint *from);
 
-/* Reads the clock again. Returns true if the sessions of this turn must be checked again before
- * anything is sent, because the turn was interrupted for long, or a restore or clone was reported.
- * Every later call in the same turn then returns true, too, because the sessions of several batches
- * of messages may have been chosen before the interruption. */
+/* Reads the clock again. Returns true if the sessions that this turn of the loop has chosen must be
+ * checked again before anything is sent, because the turn was interrupted for long, or a restore or
+ * clone was reported. Every later call in the same turn then returns true, too, because the
+ * sessions of several batches of messages may have been chosen before the interruption. */
 bool chain_time_passed(struct worker *w);
 
 /* The authenticated packet in @f came from a new endpoint: tells the other workers and the control

@@ -29,10 +29,10 @@
 #include "path/tunnel_loop.h"
 #include "wgxdp/limits.h"
 
-/* A portion is what a worker reads, seals and sends before it reads again: packets that make at
- * least this many messages, because a large packet becomes many. With a smaller portion the trains
- * are short. With a larger one, plaintext and ciphertext leave the cache before they are sent
- * (docs/performance.md). */
+/* The worker reads packets until they make at least this many messages (a portion), then seals and
+ * sends these messages, and then reads again. A large packet (GSO) makes many messages. With a
+ * smaller portion, fewer messages can be sent by one call (UDP_SEGMENT). With a larger portion,
+ * plaintext and ciphertext leave the cache before they are sent (docs/performance.md). */
 #define PORTION 64
 
 /* Reads a portion, or less if the TUN device has no more packets. Adds its messages to *@messages.
@@ -298,8 +298,9 @@ unsigned egress_run(struct worker *w)
 {
 	unsigned packets = 0, messages = 0, before;
 
-	/* Others may have been queued meanwhile, except after a single message: a request or an
-	 * ACK, after which the host usually waits. */
+	/* Read again, because the host may have queued more packets meanwhile. After a portion of
+	 * one message this is unlikely: the message is often a request or an ACK, and the host then
+	 * waits. */
 	do {
 		unsigned n;
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* fair_share.c - see fair_share.h. */
 #include "path/fair_share.h"
 
 #define WINDOW 4096 /* all counts are halved when their total reaches this */

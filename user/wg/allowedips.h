@@ -58,7 +58,7 @@ int allowedips_each(const struct allowedips_list *list,
 		    int (*fn)(void *ctx, const struct prefix *p), void *ctx);
 
 /* Return the peer with the longest prefix that contains the address (network order), or NULL. Any
- * thread may call it. */
+ * thread may call them. */
 struct peer *allowedips_lookup4(const struct allowedips *a, const uint8_t addr[static 4]);
 struct peer *allowedips_lookup6(const struct allowedips *a, const uint8_t addr[static 16]);
 

@@ -10,8 +10,8 @@
  *   clock                ─▶ device_tick ─▶ retries, keepalives, wiping
  *   configuration        ─▶ device_set_*, device_peer_*
  *
- * Control thread only; README.md lists what workers may call. All times named now_ns are
- * CLOCK_BOOTTIME in ns.
+ * Only the control thread calls these functions; README.md lists what workers may call. All times
+ * named now_ns are CLOCK_BOOTTIME in ns.
  */
 #ifndef WGXDP_DEVICE_H
 #define WGXDP_DEVICE_H
@@ -60,7 +60,7 @@ struct device_ops {
 	 * host can be an endpoint (except on the loopback interface). NULL: every source is
 	 * accepted. */
 	bool (*answerable)(void *ctx, const struct endpoint *from);
-	/* The peer has changed. */
+	/* Reports that @peer has changed, and by @change what has changed. */
 	void (*peer_changed)(void *ctx, struct peer *peer, enum peer_change change);
 	/* At least two initiations have had no answer, and the next one is about to be sent. The
 	 * peer may have moved to another address. May be NULL. */
@@ -236,8 +236,8 @@ void device_want_handshake(struct device *d, struct peer *p, uint64_t now_ns);
  * other @s, or NULL, nothing happens, because the note of the worker may be stale. */
 void device_confirmed(struct device *d, struct peer *p, const struct session *s, uint64_t now_ns);
 
-/* An authenticated message came from @from. Makes @from the endpoint of @p (roaming; WireGuard
- * paper, 2.1), unless @from is invalid or ops->answerable refuses it. */
+/* An authenticated message came from @from. Makes @from the endpoint of @p (roaming, [W] 2.1),
+ * unless @from is invalid or ops->answerable refuses it. */
 void device_roamed(struct device *d, struct peer *p, const struct endpoint *from);
 
 /* Handles the expired timers of the peer and computes its next deadline. A worker requests this
@@ -245,10 +245,10 @@ void device_roamed(struct device *d, struct peer *p, const struct endpoint *from
  * yet. */
 void device_check_timers(struct device *d, struct peer *p, uint64_t now_ns);
 
-/* Called for each peer after notes of workers were lost. Confirms p->next if a worker has decrypted
- * a message under it, begins a handshake if packets are staged, and checks the timers. Other lost
- * notes need no action: a later packet makes a worker send them again, or they are only
- * diagnostics. */
+/* Called for each peer after notes, which the workers send to this thread, were lost. Confirms
+ * p->next if a worker has decrypted a message under it, begins a handshake if packets are staged,
+ * and checks the timers. Other lost notes need no action: a later packet makes a worker send them
+ * again, or they are only diagnostics. */
 void device_catch_up(struct device *d, struct peer *p, uint64_t now_ns);
 
 /* Handles the expired timers of all peers, earliest deadline first. Returns after PASS_TURN_NS even
