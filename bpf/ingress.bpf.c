@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR MIT */
 /*
- * ingress.bpf.c - the programs that run for each packet that a NIC receives: XDP, or TC after GRO
- * if rx is `udp`. Both use the checks of verdict.bpf.h. The verdict decides what happens to the
- * packet:
+ * ingress.bpf.c - the programs that run for each packet that a NIC receives: XDP or, on a NIC
+ * without XDP, TC (after GRO). Both use the checks of verdict.bpf.h. The verdict decides what
+ * happens to the packet:
  *
  *              XDP                                     TC
  *   not ours   PASS                                    next program, then the stack

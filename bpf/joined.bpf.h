@@ -23,15 +23,15 @@
 
 /* Offsets and sizes in bytes. They are set only in the copy of the program for generic mode. In the
  * other copies they are 0, and the verifier removes the code that reads kernel memory. */
-const volatile __u32 frame_start_at;	/* in struct xdp_buff: data_hard_start */
-const volatile __u32 frame_size_at;	/* in struct xdp_buff: frame_sz */
+const volatile __u32 frame_start_at;	/* offset of data_hard_start in struct xdp_buff */
+const volatile __u32 frame_size_at;	/* offset of frame_sz in struct xdp_buff */
 const volatile __u32 shared_info_bytes; /* aligned size of struct skb_shared_info; 0 = no check */
-const volatile __u32 gso_size_at;	/* in struct skb_shared_info */
-const volatile __u32 gso_segs_at;	/* in struct skb_shared_info */
+const volatile __u32 gso_size_at;	/* offset of gso_size in struct skb_shared_info */
+const volatile __u32 gso_segs_at;	/* offset of gso_segs in struct skb_shared_info */
 
-/* Returns the number of datagrams in the frame if it was joined, or 0 if the frame is a single
- * datagram. Returns 1 if the frame was joined but the number is unknown (a virtual machine may send
- * a joined frame without the number of its datagrams). */
+/* Returns the number of datagrams that GRO or UDP_SEGMENT has joined in the frame. Returns 1 if
+ * there are several but their number is unknown, because a virtual machine may send such a frame
+ * without the number. Returns 0 if the frame holds one datagram, or if shared_info_bytes is 0. */
 static __always_inline __u32 joined_datagrams(const struct xdp_md *ctx)
 {
 	const void *start = NULL, *shared;
