@@ -31,8 +31,8 @@
 #define INDEX_GRACE_S 5
 
 #define COOKIE_SECRET_MAX_AGE_S 120 /* [W] 5.4.7: the secret Rm changes every two minutes */
-/* A received cookie is used for this much less than COOKIE_SECRET_MAX_AGE_S, because a message with
- * the cookie must arrive before the peer changes its secret. */
+/* A received cookie is used for COOKIE_SECRET_MAX_AGE_S minus this time, because a message with the
+ * cookie must arrive before the peer changes its secret. */
 #define COOKIE_SECRET_LATENCY_S 5
 #define INITIATIONS_PER_SECOND 50 /* accepted from one peer, as in the kernel's WireGuard */
 
