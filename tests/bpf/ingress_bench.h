@@ -42,7 +42,7 @@
 #define NIC_NUMBER 3
 #define CPUS_MAX 4096
 #define HEARTBEAT_FOR_NS                                                                           \
-	(3600 * (int64_t)NS_PER_S) /* how far ahead a heartbeat is set, so that it stays fresh */
+	(3600 * (int64_t)NS_PER_S) /* heartbeats are set this far in the future to stay fresh */
 
 static struct ingress_bpf *skel;
 static const char *denied; /* why all tests are skipped, or NULL */
@@ -129,7 +129,7 @@ static inline uint32_t run_nic(const uint8_t *data, uint32_t len, const struct _
 	return run_skb(bpf_program__fd(skel->progs.wgxdp_nic), data, len, gso);
 }
 
-/* Adds a packet with this outcome to the expected counters. */
+/* Adds a packet with @outcome to the expected counters @c. */
 static inline void add_outcome(struct counters *c, enum outcome outcome, enum reason reason,
 			       uint32_t len, uint32_t payload_len, bool forwards)
 {

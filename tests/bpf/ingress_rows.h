@@ -53,7 +53,7 @@ struct row {
 /* clang-format would wrap the rows, but most rows are easier to compare as one line. */
 /* clang-format off */
 static const struct row rows[] = {
-	/* steered to the socket */
+	/* data messages, which XDP steers to the AF_XDP socket */
 	{ "v4 data", { DATA(4) }, STEERED, 0 },
 	{ "v6 data", { DATA(6) }, STEERED, 0 },
 	{ "v4 keepalive", { DATA(4), .payload_len = 32 }, STEERED, 0 },
@@ -78,7 +78,7 @@ static const struct row rows[] = {
 	{ "v4 counter all ones",
 	  { DATA(4), .pokes = { { MSG, 8, 255 }, { MSG, 15, 255 } } }, STEERED, 0 },
 
-	/* behind extension headers */
+	/* data messages behind IPv6 extension headers */
 	{ "v6 hop-by-hop options", { DATA(6), EXT(1, HBH) }, STEERED, 0 },
 	{ "v6 destination options", { DATA(6), EXT(1, DST) }, STEERED, 0 },
 	{ "v6 routing header, no segment left", { DATA(6), EXT(1, RT) }, STEERED, 0 },
@@ -109,7 +109,7 @@ static const struct row rows[] = {
 	{ "v6 options to the packet's last byte",
 	  { DATA(6), .payload_len = 32, EXT(1, DST), .pokes = { { L3, 41, 5 } } }, STACK, 0 },
 
-	/* passed to the daemon */
+	/* handshake messages, which pass to the daemon */
 	{ "v4 initiation", { ANY(4, WIRE_INITIATION, 0) }, STACK, 0 },
 	{ "v6 initiation", { ANY(6, WIRE_INITIATION, 0) }, STACK, 0 },
 	{ "v4 response, pending", { ANY(4, WIRE_RESPONSE, PENDING) }, STACK, 0 },
@@ -223,7 +223,7 @@ static const struct row rows[] = {
 	{ "v4 malformed, other port", { ANY(4, 9, SESSION), .pokes = { { L4, 3, 0x6d } } },
 	  STACK, 0 },
 
-	/* not ours: sources that cannot be answered (the nearest valid sources are STEERED) */
+	/* not ours: no reply can be sent to the source (STEERED: the nearest valid sources) */
 	{ "v4 source port 0", { DATA(4), .pokes = { { L4, 0, 0 }, { L4, 1, 0 } } }, STACK, 0 },
 	{ "v4 source 0.1.2.3", { DATA(4), .pokes = { { L3, 12, 0 } } }, STACK, 0 },
 	{ "v4 source 127.51.100.7", { DATA(4), .pokes = { { L3, 12, 127 } } }, STACK, 0 },

@@ -17,7 +17,7 @@
 #define INNER_HOST_PORT 7007
 #define INNER_PEER_PORT 7008
 
-/* An address: network x, host y. */
+/* The address 10.7.x.y or fd07::x:y. */
 struct inner_address {
 	uint8_t x, y;
 };

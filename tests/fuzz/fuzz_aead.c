@@ -2,7 +2,8 @@
 /*
  * fuzz_aead.c - compares batches of AEAD jobs with libsodium. Five bytes of input describe a job:
  * its length (two bytes), key, offset and flags. The plaintext is the input itself, repeated as
- * often as needed. In some jobs the plaintext is split: a head, the rest at src, and zeros.
+ * often as needed. In some jobs the plaintext has three parts: a head that is already at dst, the
+ * bytes at src, and zeros that are read from no buffer.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -78,8 +79,8 @@ static void make_jobs(size_t n)
 	}
 }
 
-/* Splits the plaintext of each job: a head, the rest at src, and zeros that are not read from src.
- * A job in place has no head. */
+/* Splits the plaintext of each job into a head that is already at dst, the bytes at src, and zeros
+ * that are not read from src. A job in place has no head. */
 static void make_pieces(size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

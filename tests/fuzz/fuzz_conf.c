@@ -2,9 +2,9 @@
 /*
  * fuzz_conf.c - parses any text as a config file. The text is either refused with a message, or
  * yields values as conf.h promises. conf_check(), which continues after a fault, refuses the same
- * texts. The text that conf_format() writes can be parsed, and is then written unchanged. The input
- * is also parsed as the daemon's reply to a UAPI get=1: the reply is either refused, or yields
- * values that can be written and parsed.
+ * texts. If a text that conf_format() has written is parsed and written again, the text stays the
+ * same. The input is also parsed as the daemon's reply to a UAPI get=1: the reply is either
+ * refused, or yields values that can be written and parsed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static void check_peer(const struct conf *c, const struct conf_peer *p)
 			abort();
 }
 
-/* Writes @c, parses the text, and writes it again. */
+/* Writes @c as text, parses this text, and writes the result. Both texts must be equal. */
 static void check_written(const struct conf *c)
 {
 	struct buffer first = { 0 }, second = { 0 };

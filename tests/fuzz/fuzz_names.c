@@ -2,8 +2,8 @@
 /*
  * fuzz_names.c - DNS gives any answers at any time, while peers send packets and roam, and while
  * the host names of their endpoints change. If a peer has sent something recently and its name has
- * not changed, an answer never changes its endpoint. No endpoint becomes an address that no peer
- * can have.
+ * not changed, an answer never changes its endpoint. No endpoint becomes a martian address, such as
+ * a multicast address.
  *
  * The input is a list of steps: a byte that selects the step, and the bytes that the step needs.
  */

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 2400
 #
-# Runs tests/net/hostile.sh three times, for 150 s on each path: with the plain program, with the
-# ASan build, and with the TSan build.
+# Runs tests/net/hostile.sh three times: with the plain program, with the ASan build, and with the
+# TSan build. Each run takes 150 s with XDP and 150 s with the UDP sockets.
 
 cd "$(dirname "$0")/../.." || exit 1
 set -o pipefail

@@ -22,7 +22,7 @@ from accounting import say
 from wire import Daemon, Raw, bound, key_file, mac_of_link
 
 HUB = ("192.0.2.1", 51820)
-STEP = 2000  # peers in one request of the configuration socket
+STEP = 2000  # peers that one request to the configuration socket adds
 
 
 def address(n, first):

@@ -11,7 +11,7 @@
 #   └───────────────────────┘        veth        │ drops 198.0.0.0/8 │
 #                                                └───────────────────┘
 #
-# PEERS changes the number of peers, LASTS the time of each measurement in seconds (15).
+# PEERS sets the number of peers. LASTS sets the time of each measurement in seconds (default: 15).
 
 . "$(dirname "$0")/../net/lib.sh"
 need_root

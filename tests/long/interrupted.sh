@@ -4,7 +4,7 @@
 #
 # tools/vm and tools/toolchain leave no process and no file behind, no matter when they are stopped.
 # The test stops tools/vm at several moments around the start of the guest, and tools/toolchain at
-# several moments around the start of the first process in the namespace.
+# several moments around the start of the first process in its namespace.
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

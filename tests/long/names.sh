@@ -32,7 +32,7 @@ ok "attach succeeds" ours a "$A" < <(
 ok "the other node attaches" ours b "$B" < <(
 	interface b ListenPort=51820 Address=10.99.0.2/24
 	peer a AllowedIPs=10.99.0.1/32)
-in_ns a ip route add 192.0.2.9/32 via 192.0.2.2 # b drops these packets
+in_ns a ip route add 192.0.2.9/32 via 192.0.2.2 # b does not forward these packets
 began=$SECONDS
 ok "the first address is the endpoint" at 192.0.2.9
 in_ns a ping -q -c 1 -W 1 10.99.0.2 >"$TMP/ping"

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""generic.py INTERFACE A B KEYS native|generic|merged - sends the trains of generic.sh.
+"""generic.py INTERFACE A B KEYS native|generic|merged - sends trains for generic.sh.
 
-native: trains are split before XDP sees them. generic: they arrive whole. merged: they are split,
-and a bridge's port joins them again.
+A train is several datagrams that one send passes to the kernel (UDP_SEGMENT). native: trains are
+split before XDP sees them. generic: trains arrive whole. merged: trains are split, and a bridge's
+port joins the datagrams again.
 
 Prints "ok WHAT" and "not ok WHAT: why". A and B are namespaces; KEYS a directory with a.pub and
 b.key. The daemon under test listens in A at 192.0.2.1 and 2001:db8::1, port 51821.
@@ -34,8 +35,8 @@ class Test:
         self.session = self.before = None
 
     def counters(self):
-        """Returns the packets by AF_XDP and by UDP (without keepalives), all bytes of the peer, and
-        all drops."""
+        """Returns how many packets AF_XDP and UDP have received (without keepalives), how many
+        bytes the peer has sent, and how many packets were dropped."""
         shown = self.daemon.show()
         packets = shown["path"]["rx_packets"]
         return (packets["xsk"], packets["udp"], self.daemon.peer(self.node.public)["rx_bytes"],

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# XDP in generic mode: single datagrams arrive through AF_XDP. A train of datagrams is one frame in
-# this mode. The frame goes to the UDP socket, and each message in it is received and counted, even
-# if the frame is larger than the MTU. Datagrams that the port of a bridge has merged go to the UDP
-# socket, too.
+# XDP in generic mode: single datagrams arrive through AF_XDP. A train (several datagrams in one
+# send, UDP_SEGMENT) is one frame in this mode. The frame goes to the UDP socket, and each message
+# in the frame is received and counted, even if the frame is larger than the MTU. Datagrams that the
+# port of a bridge has merged go to the UDP socket, too.
 #
 #   ┌───────── a ─────────┐               ┌────── b ─────┐
 #   │ wgxdp 10.99.0.1     │               │ generic.py   │

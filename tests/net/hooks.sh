@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# attach and detach run PreUp, PostUp, PreDown and PostDown as wg-quick(8) runs them: also in the
-# foreground, after kill -9, and if the config file was changed, broken or removed meanwhile.
+# attach and detach run PreUp, PostUp, PreDown and PostDown as wg-quick(8) does. The hooks also run
+# with --foreground, after kill -9, and if the config file was changed, broken or removed meanwhile.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
 
@@ -22,7 +22,8 @@ config() # HOOK...: "PostUp=command"
 	peer b AllowedIPs=10.99.0.2/32 Endpoint=192.0.2.2:51820
 }
 
-logged() # KIND...: prints a hook of each kind, which logs its kind, and 1 if the interface exists
+# Prints a hook for each KIND. The hook logs KIND, and 1 if the interface exists or 0 if not.
+logged() # KIND...
 {
 	local kind
 	for kind; do

@@ -28,7 +28,7 @@ PORTS = (51820, 51821)
 HUB, HUB6 = "192.0.2.1", "2001:db8::1"
 PLACES = [f"192.0.2.{host}" for host in (2, *range(20, 30))] + ["2001:db8::2", "2001:db8::20"]
 ZEROS = bytes(32)
-RECOVERS_S = 30 * wgpeer.PATIENCE  # more than the time of five handshake attempts
+RECOVERS_S = 30 * wgpeer.PATIENCE  # time for five handshake attempts, which are 5 s apart
 GROWS_KIB = 4096
 
 

@@ -12,8 +12,8 @@
 #   │ :51820       eth0 ═══ 2 queues ═══ eth0 sixteen peers │
 #   └───────────────────┘                   └───────────────┘
 #
-# LASTS is the time on each path in seconds (5). The test prints SEED. A run with the same SEED
-# makes the same random choices, but not at the same times.
+# LASTS is the time in seconds with XDP, and again with the UDP sockets (default: 5). The test
+# prints SEED. A run with the same SEED makes the same random choices, but not at the same times.
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -28,7 +28,8 @@ is "no packet arrives by UDP" "$(received udp)" 0
 pid=$(daemon_pid a "$A")
 kill -STOP "$pid"
 ok "stopped: the NIC passes other traffic" others_pass
-sleep 2.6 # the heartbeat becomes stale after 2.5 s, which nothing outside the daemon shows
+# The heartbeat becomes stale after 2.5 s. Nothing outside the daemon shows that this has happened.
+sleep 2.6
 from_b
 ok "stale: the NIC passes other traffic" others_pass
 kill -CONT "$pid"

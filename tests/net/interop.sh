@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 #
-# wgxdp with another implementation, and with itself. The other implementation is wireguard-go, or
-# with FOREIGN=kernel the kernel's (tests/vm/interop.sh). The link is a veth pair or virtio-net.
+# Tunnels between wgxdp and another implementation, and between two wgxdp nodes. The other
+# implementation is wireguard-go or, with FOREIGN=kernel, the kernel's WireGuard
+# (tests/vm/interop.sh). The link is a veth pair or virtio-net.
 #
 #   ┌────────────── a ──────────────┐            ┌────────────── b ──────────────┐
-#   │ wgxdp        10.99.0.1 fd99::1 │            │ the other    10.99.0.2 fd99::2 │
-#   │        192.0.2.1  2001:db8::1 eth0 ════ eth0 192.0.2.2  2001:db8::2        │
+#   │ wgxdp      10.99.0.1  fd99::1 │            │ the other  10.99.0.2  fd99::2 │
+#   │ 192.0.2.1  2001:db8::1     eth0 ════════ eth0     192.0.2.2  2001:db8::2   │
 #   └───────────────────────────────┘    veth    └───────────────────────────────┘
 #
 # The test covers outer and inner IPv4 and IPv6, each side as initiator, with and without a
@@ -87,7 +88,7 @@ pings() # WHAT INITIATOR
 	ok "$1: no ping is lost, inner IPv4 from $other" no_loss "$other" "10.99.0.$((3 - n))"
 }
 
-stream() # WHAT ADDRESS OPTION...: at least 100 kB arrive
+stream() # WHAT ADDRESS OPTION...: checks that at least 100 kB arrive
 {
 	local what=$1 address=$2 bytes amount=(-t "${SECONDS_PER_STREAM:-1}")
 	shift 2

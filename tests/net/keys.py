@@ -18,7 +18,7 @@ from wire import (PATIENCE_S, SILENCE_S, Daemon, bound, drain, key_file, receive
 
 TO, PORT, INNER = ("192.0.2.1", 51820), 51822, 7000
 SETTLE_S = 0.1  # a worker sends its current batch within this time
-BEFORE_RETRY_S = 4  # less than REKEY_TIMEOUT, so a timer cannot be the cause
+BEFORE_RETRY_S = 4  # an initiation within this time is no retry, because retries come after 5 s
 ZEROS = bytes(32)
 
 # Points of small order and their other encodings, from libsodium's list.

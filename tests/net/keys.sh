@@ -3,7 +3,8 @@
 #
 # While traffic flows, keys are changed and cleared, invalid keys are set, and persistent keepalives
 # change. The test reads each message that wgxdp sends after a change, and checks that the change
-# takes effect at once. XDP and UDP run at the same time.
+# takes effect at once. Two tunnels are tested at the same time: ax and bx with XDP, au and bu with
+# the UDP sockets.
 #
 #   ┌────── ax, au ──────┐             ┌──────── bx, bu ───────┐
 #   │ wgxdp   10.99.0.1  │             │ keys.py, a node of    │

@@ -40,8 +40,8 @@ def main(interface, a, b, keys):
         got = endpoint_after(source)
         say(what, got == f"{want}:4000", got)
 
-    # The stack refuses packets from the wire to a loopback address, and so must XDP. Once the
-    # packet to 192.0.2.1 has arrived, the one to 127.0.0.1 can no longer arrive.
+    # The stack refuses packets from the wire to a loopback address, and so must XDP. The packet to
+    # 127.0.0.1 is sent first, so it would arrive before the packet to 192.0.2.1.
     inside, got = bound(a, "10.99.0.1", INNER), []
     for to in "127.0.0.1", "192.0.2.1":
         packet = wgpeer.ipv4("10.99.0.2", "10.99.0.1", (1, INNER), to.encode())

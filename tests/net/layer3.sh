@@ -5,12 +5,13 @@
 # as from a UDP socket: with the scope of the interface at which packets reach IP (the bridge, not
 # its port), and only from sources that the stack accepts on this interface.
 #
-#   ┌────────── a ───────────┐               ┌── b ──┐
-#   │ br0  192.0.2.1  fe80:: │               │       │
-#   │  └── eth0 (port)       │ eth0 ═══ eth0 │       │  the peer
-#   │ eth1 10.1.2.1          │ eth1 ═══ eth0 ┌── c ──┐
-#   └────────────────────────┘               │10.1.2.3│ another host
-#                                            └───────┘
+#   ┌─────────── a ───────────┐       ┌─── b: the peer ───┐
+#   │ br0  192.0.2.1  fe80::  │       │                   │
+#   │  └── its port        eth0 ═════ eth0  192.0.2.2     │
+#   │                         │       └───────────────────┘
+#   │                         │       ┌─ c: another host ─┐
+#   │      10.1.2.1        eth1 ═════ eth0  10.1.2.3      │
+#   └─────────────────────────┘       └───────────────────┘
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# lib.sh - what all namespace tests share. A test sources it first. It provides TAP output, network
-# namespaces, nodes of two kinds (wgxdp and another implementation), and a clean-up that removes
-# everything, however the test ends.
+# lib.sh - what all namespace tests share. A test sources this file first. The file provides TAP
+# output, network namespaces, nodes of two kinds (wgxdp and another implementation), and a clean-up
+# that removes everything, however the test ends.
 #
 #   ns_add a b; join a eth0 b eth0       makes namespaces $ID-a and $ID-b, and a veth pair
 #   interface a ListenPort=51821 ...     prints the [Interface] section of a configuration
@@ -372,7 +372,8 @@ ours() # NS INTERFACE OPTION... < text
 	in_ns "$ns" "$WGXDP" attach eth0 "$path" "$@" </dev/null
 }
 
-# Sets FOREIGN_PID. If wireguard-go does not answer, ends it and prints what it has logged.
+# Starts wireguard-go and sets FOREIGN_PID. If wireguard-go does not answer, ends the process and
+# prints what it has logged.
 start_wireguard_go() # NS INTERFACE
 {
 	spawn "$1" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error wireguard-go -f "$2" >"$TMP/$2.log" \
@@ -413,7 +414,7 @@ conf_b() # FIELD=VALUE... of the peer
 	peer a AllowedIPs=10.99.0.1/32 "$@"
 }
 
-stranger_b() # INTERFACE: b of the usual pair, by the other implementation
+stranger_b() # INTERFACE: brings up b of the usual pair with the other implementation
 {
 	foreign b "$1" < <(
 		interface b ListenPort=51822
@@ -421,8 +422,8 @@ stranger_b() # INTERFACE: b of the usual pair, by the other implementation
 	in_ns b ip address add 10.99.0.2/24 dev "$1" && in_ns b ip link set "$1" mtu 1420 up
 }
 
-# Twins: wgxdp in both a and b, as ${ID}a and ${ID}b, on port 51820. Each knows the other's
-# endpoint.
+# Attaches wgxdp in NS, as interface $ID$NS on port 51820. PEER is the other twin, whose endpoint is
+# in the configuration. HOST is the last byte of the addresses of NS: 1 or 2.
 twin() # NS PEER HOST OPTION...
 {
 	local ns=$1 peer=$2 host=$3 other=$((3 - $3))

@@ -145,8 +145,8 @@ holds "an attach interrupted by Ctrl-C leaves nothing when it returns" $interrup
 
 # --- a name before DNS is up ----------------------------------------------------------------------
 
-# At boot, the name server does not answer at first. resolv.conf and hosts are mounted over the
-# files in /etc, in the command's own mount namespace.
+# At boot, the name server does not answer at first. The test's resolv.conf and hosts are mounted
+# over the files in /etc, in a mount namespace in which only the command runs.
 echo "nameserver 127.0.0.1" >"$TMP/resolv.conf"
 : >"$TMP/hosts"
 config | sed 's/192.0.2.2:/peer.example:/' | conf "$A" >/dev/null

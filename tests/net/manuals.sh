@@ -6,10 +6,10 @@
 # wg(4). wgxdp replaces wg-quick and the kernel's WireGuard. docs/verification.md has a row for each
 # command, which names the section of this file that tests the command.
 #
-#   ┌─ b: home-server ─┐          ┌─ a: public-server1 ─┐          ┌──── c: laptop ───┐
-#   │ 192.0.2.3   eth0 ════════ eth0   192.0.2.1    eth1 ════════ eth0      192.0.2.4 │
-#   └──────────────────┘          └───────relays────────┘          └──────────────────┘
-#                    198.51.100.2  .1               203.0.113.1  .2
+#   ┌── b: home-server ───┐      ┌─ a: public-server1, which relays ─┐      ┌──── c: laptop ─────┐
+#   │ tunnel 192.0.2.3    │      │         tunnel 192.0.2.1          │      │ tunnel 192.0.2.4   │
+#   │ 198.51.100.2     eth0 ══ eth0 198.51.100.1    203.0.113.1    eth1 ══ eth0   203.0.113.2    │
+#   └─────────────────────┘      └───────────────────────────────────┘      └────────────────────┘
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Behaviour that depends on the other side, with wireguard-go as the peer: preshared keys that
-# change under traffic, roaming, keepalives, restarts of either side, handshake times. XDP and UDP
-# run at the same time.
+# Behaviour that depends on the peer, which is wireguard-go: preshared keys that change under
+# traffic, roaming, keepalives, restarts of either side, handshake times. The XDP pair and the UDP
+# pair are tested at the same time.
 #
 #   ┌──── ax ────┐               ┌──────── bx ────────┐
 #   │ wgxdp, XDP │ eth0 ═══ eth0 │ wireguard-go       │

@@ -122,7 +122,7 @@ done
 # --- programs that others detach ------------------------------------------------------------------
 
 # If another user detaches a program, the daemon attaches it again within a second.
-links() # the ids of the daemon's tcx links
+links() # prints the ids of the daemon's tcx links
 {
 	local info
 	for info in /proc/"$(daemon_pid a "$A")"/fdinfo/*; do
@@ -183,7 +183,7 @@ way=${ways%% *}
 # were padded to the interface's MTU, 1300, b would drop the outer packet of 1360 bytes. The daemon
 # learns of the route by an event. On a busy machine the first pings, 20 ms apart, may be faster
 # than the event.
-large() # NS: prints how many of five such pings, sent within 80 ms, are answered
+large() # NS: prints how many of five pings of 1297 bytes, sent within 80 ms, are answered
 {
 	in_ns "$1" ping -q -c 5 -i 0.02 -W 0.2 -s 1269 10.98.0.2 | grep -oP '\d+(?= received)'
 }

@@ -7,7 +7,7 @@
 # a NIC's MTU that was too large for AF_XDP is lowered, the tunnel begins to use AF_XDP.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2
-#                          MTU 1500 ─▶ 3000; 9000 ─▶ 1500 on both
+#                          the MTU of both NICs: 1500 ─▶ 3000, then 9000 ─▶ 1500
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

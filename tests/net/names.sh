@@ -26,7 +26,7 @@ cd "$(dirname "$0")/../.." || exit 1
 need_root
 need_cmd ip wg jq unshare mount script
 
-# in_a_with_dns() mounts one of these files over /etc/resolv.conf. The cases boot, full
+# in_a_with_dns() mounts one of the files $etc/resolv.* over /etc/resolv.conf. The cases boot, full
 # and screen have files of their own, which name other DNS servers.
 cases=(moved turns roamed full boot)
 etc=$TMP
@@ -150,8 +150,8 @@ case_roamed()
 	in_ns b ip address del 192.0.2.32/24 dev eth0
 	ok "roamed: the server is followed to its other address" wait_for 5 is_at roamed 192.0.2.2
 	in_ns b wg set "${ID}sroamed" peer "$(pub a)" persistent-keepalive off
-	# Lookups are at least 5 s apart, so the fourth comes after 15 s without a packet of the
-	# server. Only then could an answer replace the endpoint.
+	# Lookups are at least 5 s apart, so the fourth lookup comes after 15 s without a packet of
+	# the server. Only then could an answer replace the endpoint.
 	ok "roamed: the name is looked up again and again" wait_for 24 asked_at_least roamed \
 		$(($(asked roamed) + 4))
 	ok "roamed: the endpoint stays where the server was heard" is_at roamed 192.0.2.2
@@ -255,7 +255,7 @@ join a eth0 b eth0
 for host in 12 22 24 32 42 52; do
 	in_ns b ip address add 192.0.2.$host/24 dev eth0
 done
-# Without this, deleting the first address of a subnet also deletes the subnet's other addresses.
+# promote_secondaries keeps the other addresses of a subnet when the first one is deleted.
 in_ns b sysctl -qw net.ipv4.conf.all.promote_secondaries=1
 keys a b
 mkdir "$records"

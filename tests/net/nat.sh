@@ -1,20 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Nodes behind NAT. Keepalives keep them reachable. They reach each other through a hub that
-# forwards, and then without the hub.
+# Two nodes behind NAT, c and d. c stays reachable because it sends keepalives. The nodes reach each
+# other through a hub that forwards, and then without the hub.
 #
-#   ┌── c ──────┐     ┌── r ───────────────┐     ┌── w ──┐     ┌── h ──────────┐
-#   │ 10.1.0.2  ═══════ 10.1.0.1   192.0.2.11 ═══         ═══════ 192.0.2.1    │
-#   │ 10.99.0.2 │     │ NAT, forgets in 3 s │   │ bridge │     │ hub, 10.99.0.1│
-#   └───────────┘     └────────────────────┘   │        │     └───────────────┘
-#   ┌── d ──────┐     ┌── q ───────────────┐   │        │
-#   │ 10.2.0.2  ═══════ 10.2.0.1   192.0.2.12 ═══        │
-#   │ 10.99.0.3 │     │ NAT, forgets in 3 s │   └────────┘
-#   └───────────┘     └────────────────────┘
+#   ┌──── c ────┐   ┌────────── r: NAT ───────┐   ┌─── w ──┐   ┌───── h ─────┐
+#   │ 10.1.0.2 ═══════ 10.1.0.1    192.0.2.11 ═════        ═════  192.0.2.1  │
+#   │ 10.99.0.2 │   └─────────────────────────┘   │        │   │  10.99.0.1  │
+#   └───────────┘                                 │ bridge │   │  hub        │
+#   ┌──── d ────┐   ┌────────── q: NAT ───────┐   │        │   └─────────────┘
+#   │ 10.2.0.2 ═══════ 10.2.0.1    192.0.2.12 ═════        │
+#   │ 10.99.0.3 │   └─────────────────────────┘   └────────┘
+#   └───────────┘
 #
-# The NATs do not change a packet's source port if the port is free. They admit only answers, and
-# forget a flow after 3 s without packets. c has a keepalive of 1 s, d has none.
+# r and q do not change a packet's source port if the port is free. They admit only answers, and
+# forget a flow after 3 s without packets. c sends a keepalive every second, d sends none.
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -141,8 +141,8 @@ relayed() # PATH
 }
 
 # Hole punching. Each peer knows the public address of the other peer's NAT. A peer's packets open
-# the peer's own NAT for answers. The other NAT drops them until the other peer has sent a packet,
-# too.
+# the peer's own NAT for answers. The other peer's NAT drops these packets until the other peer has
+# sent a packet, too.
 punched() # PATH
 {
 	meet c "$C" d 3 192.0.2.12:51820

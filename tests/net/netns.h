@@ -3,12 +3,13 @@
  * netns.h - the two network namespaces of test_netlink, test_netlink_watch and test_nexthop. The
  * namespaces have no names and end with the test. Creating them needs root.
  *
- *   ours   a0 192.0.2.1/24  ─────veth─────  b0 192.0.2.2/24   the peer's
- *             192.0.2.3                        d0, MTU 1300: 203.0.113.0/24, 2001:db8:9::/64
- *             2001:db8::1/64                   2001:db8::2/64
- *             fe80::1                          fe80::2
- *          d1 198.19.0.1/24, leads nowhere
- *          tun0, down
+ *   our namespace                           the peer's namespace
+ *     a0  192.0.2.1/24  ─────── veth ───────  b0  192.0.2.2/24
+ *         192.0.2.3                               2001:db8::2/64
+ *         2001:db8::1/64                          fe80::2
+ *         fe80::1
+ *     d1  198.19.0.1/24, leads nowhere        d0  MTU 1300; has routes to 203.0.113.0/24 and
+ *     tun0, down                                  2001:db8:9::/64
  */
 #ifndef NETNS_H
 #define NETNS_H

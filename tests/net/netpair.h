@@ -97,7 +97,7 @@ static inline int netpair_setup(void **state)
 static inline int netpair_teardown(void **state)
 {
 	(void)state;
-	netpair_run("ip link delete near0"); /* the kernel would delete near0 only later */
+	netpair_run("ip link delete near0"); /* otherwise the kernel deletes near0 only later */
 	close(netpair_near);
 	close(netpair_far);
 	return 0;

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# If the user names no NIC, the daemon uses the NIC of the default route and the NICs of the routes
-# to the endpoints. It chooses the NICs again when such a route appears or moves.
+# If the user names no NIC, the daemon uses the NICs of the routes to the endpoints. If there is
+# no such NIC, the daemon uses the NIC of the default route. It chooses again when such a route
+# appears or moves. A NIC that is already in use is kept as long as it has a default route.
 #
 #   a: eth0 192.0.2.1 ═══ 192.0.2.2 eth0 :b
 #      eth1 198.51.100.1 ═══ 198.51.100.2 eth0 :c

@@ -92,8 +92,8 @@ static inline struct endpoint at(const char *address, uint16_t port)
 	return e;
 }
 
-/* Advances the clock by @s seconds and runs only the timers of the names. The world delivers no
- * messages. */
+/* Advances the clock by @s seconds and runs only the timers of the endpoint names. No message is
+ * delivered meanwhile. */
 static inline void pass(struct fixture *f, double s)
 {
 	uint64_t end_ns = f->t.w->now_ns + SECONDS(s);

@@ -28,9 +28,11 @@
 
 struct node;
 
-/* A note between a worker and the control thread, in either direction. */
+/* Kinds of notes. A note is a message between a worker and the control thread of one node, in
+ * either direction. */
 enum told { TOLD_NONE, TOLD_WANT, TOLD_CONFIRMED, TOLD_MOVED, TOLD_WATCH, TOLD_FLUSH };
 
+/* A message on the network, or a note. */
 struct datagram {
 	struct datagram *next;
 	uint64_t at_ns;
@@ -43,7 +45,7 @@ struct datagram {
 	/* All further members are used only in a message. */
 	uint64_t number; /* number of the message; its repeated copies have the same number */
 	unsigned sender;
-	bool forged;   /* damaged: it must change nothing */
+	bool forged;   /* the message is damaged, so no node may change its state */
 	bool accepted; /* a node has accepted it; set only in world->history */
 	size_t len;
 	uint8_t data[wire_data_len(PACKET_MAX)];
@@ -73,7 +75,7 @@ struct node {
 		bool pending;
 	} begun[INDICES_MAX];
 	unsigned begun_count, peers_begun;
-	struct { /* the simulated map of allowed IPs, which the mirror's functions change */
+	struct { /* the simulated BPF map of allowed IPs, which node_mirror changes */
 		struct prefix prefix;
 		uint32_t slot;
 	} map[MAP_MAX];

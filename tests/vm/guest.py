@@ -8,9 +8,9 @@
     guest.command("cont")               a command of QMP; guest.event("SUSPEND") waits for an event
     guest.stop()
 
-@directory has the guest's `vmlinuz`, `initramfs` and `disk.qcow2`. @namespace has its tap, tap0.
-QEMU's process is in that namespace. The guest's /main must read commands from /dev/ttyS1, and
-print "DONE STATUS" after the output of each. QEMU runs by software emulation.
+@directory has the guest's `vmlinuz`, `initramfs` and `disk.qcow2`. QEMU's process runs in
+@namespace, which has the guest's tap device, tap0. The guest's /main must read commands from
+/dev/ttyS1, and print "DONE STATUS" after the output of each command. QEMU emulates the CPU.
 """
 
 import json
@@ -141,7 +141,7 @@ class Guest:
         return output
 
     def ask(self, line):
-        """Starts a command, whose answer() comes later."""
+        """Starts a command. answer() then returns its output."""
         self.agent.sendall(line.encode() + b"\n")
 
     def run(self, line, patience_s=PATIENCE_S):
