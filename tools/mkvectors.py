@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Writes the vectors in tests/vectors/ that no RFC gives, by an implementation independent of
 wgxdp: Python's hashlib and hmac, and the `cryptography` package (X25519, ChaCha20-Poly1305).
-HChaCha20 is written here, because neither has it, and is compared with its draft's vector.
+HChaCha20 is implemented here, because none of these packages has it, and is checked with the vector
+of its draft.
 
     tools/mkvectors.py [DIRECTORY]      the output is the same on every run
 
