@@ -51,9 +51,9 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 		  bool *native, struct fault *f);
 
 /* Returns true if the NIC's driver accepts the XDP program in native mode. To find out, attaches
- * the program and detaches it at once; with some drivers this takes the link down. While it is
- * attached, the program passes data to the stack, because the NIC has no AF_XDP sockets yet. A TC
- * program of loader_attach_nic_tc() stays attached. */
+ * the program and detaches it at once; with some drivers this takes the link down. Meanwhile
+ * the program passes data to the stack, because the NIC has no AF_XDP sockets yet. A TC program of
+ * loader_attach_nic_tc() stays attached. */
 bool loader_is_accepted(const struct loader *l, uint32_t ifindex, const char *nic);
 
 /* Attaches the XDP program to libxdp's dispatcher, so that other programs can share the NIC. If the

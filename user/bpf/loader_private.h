@@ -24,7 +24,7 @@ struct nic {
 	int link_fd;		 /* XDP program attached by bpf_link, or -1 */
 	struct chainlink *chain; /* XDP program in libxdp's dispatcher, or NULL */
 	struct tclink tc;
-	struct nic_value value; /* the element in the map nics */
+	struct nic_value value; /* content of the NIC's element in the map nics */
 };
 
 struct loader {
@@ -38,7 +38,7 @@ struct loader {
 	volatile uint64_t *tun_writer_values, *heartbeat_values; /* mmap() of the BPF arrays */
 	int64_t clock_ahead_ns;
 	unsigned cpus;
-	uint64_t update_once_until_ns; /* until then, update() does not retry */
+	uint64_t update_once_until_ns; /* update() does not retry before this time */
 	void *per_cpu; /* buffer for one element of a per-CPU map: a value for each CPU */
 	struct ring_buffer *events;
 	void (*event_cb)(void *ctx, const struct event *e); /* set in loader_events_read() */
@@ -52,10 +52,10 @@ struct loader {
 /* Explains in @f why loading has failed with @err. Returns the error that loader_new() returns. */
 int loader_load_fault(int err, struct fault *f);
 
-/* loader_parts.c */
+/* Defined in loader_parts.c. */
 void loader_parts_done(struct loader *l);
 
-/* loader_maps.c */
+/* Defined in loader_maps.c. */
 int loader_maps_init(struct loader *l, struct fault *f);
 void loader_maps_done(struct loader *l);
 

@@ -24,7 +24,8 @@ void keytext_to_hex(char text[static KEYTEXT_HEX_LEN + 1], const uint8_t key[sta
 	sodium_bin2hex(text, KEYTEXT_HEX_LEN + 1, key, WIRE_KEY_LEN);
 }
 
-/* Copies the key if it is complete. @err is the decoder's result. */
+/* Copies @out to @key if the decoder succeeded (@err is 0) and @len is the length of a key. Wipes
+ * @out. */
 static bool accept(uint8_t key[static WIRE_KEY_LEN], uint8_t out[static WIRE_KEY_LEN], size_t len,
 		   int err)
 {

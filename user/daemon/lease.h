@@ -39,8 +39,8 @@ int lease_start(const struct options *options, struct conf *conf, lease_run_fn r
  * warning that arrives before that message. Returns 0, or -errno with the daemon's error in @f. */
 int lease_wait(int fd, const char *word, uint32_t *number,
 	       void (*warn)(void *ctx, const char *sentence), struct fault *f);
-/* Command: commits, and closes @fd. Returns 0. If the daemon has ended or a signal has arrived,
- * calls lease_cancel() instead; returns -errno if the daemon had ended. */
+/* Command: commits, closes @fd and returns 0. If the daemon has ended, calls lease_cancel() instead
+ * and returns -errno. If a signal has arrived, calls lease_cancel(), which ends the process. */
 int lease_commit(int fd);
 /* Command: cancels the lease. Waits until the daemon has undone everything, then closes @fd. If a
  * signal was the cause, this function ends the process by that signal and does not return. */

@@ -16,7 +16,7 @@
 bool name_lock_exists(const char *interface);
 
 /* Locks the name, and undoes what a dead owner left behind (crash_record.h, host/tuning.h). The
- * caller takes over or undoes the owner's rules, nftables tables and DNS servers (host/host.h).
+ * caller must take over or undo the owner's rules, nftables tables and DNS servers (host/host.h).
  * Returns 0 and sets *@lock_fd, or returns -errno with @f filled in: -EBUSY (another daemon, which
  * @f names, owns the name). */
 int name_lock_take(const char *interface, int *lock_fd, struct fault *f);

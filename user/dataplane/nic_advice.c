@@ -11,7 +11,7 @@
 static const struct rule {
 	const char *driver;
 	uint32_t mtu;	     /* the largest MTU */
-	bool half_of_queues; /* half of the queues must stay unused, for XDP */
+	bool half_of_queues; /* half of the queues must be off: the driver needs them for XDP */
 	bool without_gro_hw; /* hardware GRO must be off */
 	bool frees_gro_hw;   /* the driver turns hardware GRO off; if it cannot, it refuses XDP */
 } rules[] = {

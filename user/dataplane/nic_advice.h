@@ -14,7 +14,7 @@
 #define NIC_REASONS_MAX 6 /* one about XDP, two about qdiscs and filters, three about the host */
 
 struct nic_advice {
-	char why[192];			  /* what the command improves, or in which case */
+	char why[192];			  /* tells the user what the command is for */
 	char command[TUNING_COMMAND_LEN]; /* shell command that the user can run */
 	/* True if --tune makes this change. --tune neither switches offloads on nor changes the MTU
 	 * or other programs, but leaves such changes to the user. */

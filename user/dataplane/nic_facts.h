@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * nic_facts.h - reads the facts about a NIC that determine its path. Changes nothing and attaches
- * nothing. Control thread, or a command.
+ * nothing. The control thread or a command calls this.
  */
 #ifndef WGXDP_NIC_FACTS_H
 #define WGXDP_NIC_FACTS_H

@@ -129,7 +129,7 @@ static unsigned lasting_of(const struct nic *nic, const struct netlink_link *lin
  * Opens all queues that the NIC receives on. When a program is attached, virtio-net enables one
  * more queue for each CPU. These queues are for XDP_TX, but frames also arrive on them. A frame
  * that an AF_XDP socket sends on such a queue never completes, so we send only on the queues that
- * existed before. The sockets of the other queues use copy mode: when the program is detached,
+ * were enabled before. The sockets of the other queues use copy mode: when the program is detached,
  * virtio-net removes these queues, and then cannot release the memory of a zero-copy socket. Linux
  * 7.2 used the memory after it was freed, and panicked (virtnet_xsk_pool_disable()).
  */
@@ -147,7 +147,7 @@ static int open_queues(const struct nics_env *env, struct nic *nic, struct afxdp
 }
 
 /* Records why the program could not be attached. The offloads are read after the attempt, so that
- * changes that the driver makes during the attempt do not cause another one. */
+ * changes that the driver makes during the attempt do not cause another attempt. */
 static void note_refusal(struct nic *nic, int err)
 {
 	nic->obstacle = err == -EBUSY ? NICS_PROGRAM : NICS_REFUSED;

@@ -35,11 +35,11 @@ struct nic {
 	enum nics_obstacle obstacle; /* the NIC is opened again when the obstacle is gone */
 	uint32_t occupant;	     /* if NICS_PROGRAM: id of the other XDP program */
 	uint32_t busy_queue;	     /* if NICS_QUEUE: the queue that has another AF_XDP socket */
-	uint32_t layer3;	     /* ifindex of the bridge or bond above, else of the NIC */
+	uint32_t layer3;	     /* ifindex of the NIC's bridge or bond, else of the NIC */
 	uint32_t mtu;		/* MTU when the queues were opened; larger frames may not fit */
 	uint32_t carrier_downs; /* count of carrier losses, read when XDP was attached */
 	struct nic_bypassed bypassed;
-	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS]; /* when the driver refused XDP */
+	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS]; /* read after a refusal of XDP */
 	unsigned looks;	       /* calls of nics_look() since the driver refused XDP */
 	unsigned rx_queues;    /* receiving queues of the NIC when we tried to open it */
 	unsigned queue_count;  /* queues that have an AF_XDP socket */

@@ -72,7 +72,7 @@ int guard_find_exits(struct guard_exits *e, struct netlink *nl, uint8_t family, 
 void guard_free_exits(struct guard_exits *e);
 
 /* Sets the tables that to->plan needs, and deletes our other tables. Does nothing if the last call
- * set the same tables, unless @damaged: another program may have deleted parts of them since then.
+ * set the same tables, unless @damaged is true: another program may have deleted a part of them.
  * Returns 1 if tables were set or deleted, 0 if nothing was done, or -errno with @f filled in. */
 int guard_set(struct guard *g, struct netlink *nl, const struct guard_target *to, bool damaged,
 	      struct fault *f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host.c - applies a config, checks the settings, and undoes them. Each of these changes is a
- * sequence of steps. Steps that take long with many addresses, routes or peers run in a thread, so
+ * host.c - applies a config, checks the settings, and undoes them. Applying and checking are
+ * sequences of steps. Steps that take long with many addresses, routes or peers run in a thread, so
  * that the control thread serves other events meanwhile:
  *
  *   host_apply() ─▶ prepare ─▶ change ─▶ confirm ─▶ the new state is the current one
@@ -143,8 +143,8 @@ static const struct step confirm_steps[] = { { settings_verify, true },
 static void begin_request(struct host *h);
 static void moved(struct host *h, uint32_t ifindex);
 
-/* Ends a sequence. Then handles a move of the interface and begins a request, if there was one
- * during the sequence. */
+/* Ends a sequence. If the interface was moved during the sequence, handles the move. If a request
+ * came during the sequence, begins the request. */
 static void rest(struct host *h)
 {
 	struct move move = h->move;

@@ -52,7 +52,8 @@ struct request {
 	struct buffer warnings; /* sentences for host_ops.warn, each with its NUL */
 };
 
-/* A check of the settings (keep.h): what was missing. */
+/* A check of the settings (keep.h): whether the nftables tables may be damaged, and the numbers of
+ * missing addresses, routes and rules. */
 struct check {
 	bool damaged;
 	unsigned addresses, routes, rules;
@@ -90,7 +91,7 @@ struct host {
 typedef int step_fn(struct host *h, const struct state *from, const struct state *to,
 		    struct fault *f);
 
-/* settings.c APIs. */
+/* The functions below are defined in settings.c. */
 
 void state_done(struct state *s);
 bool state_has_default(const struct state *s);

@@ -15,7 +15,7 @@
 	 NETLINK_CHANGED_RULE | NETLINK_CHANGED_LOST)
 #define CHECK_SHARE 5 /* checks use at most a fifth of the thread's time */
 #define NS_PER_SECOND 1000000000ULL
-#define FAILURES_MAX 5 /* 2^5 s is the longest wait */
+#define FAILURES_MAX 5 /* after failed checks, 2^5 s is the longest wait */
 
 void keep_check_soon(struct keep *k)
 {

@@ -8,8 +8,8 @@
  *                                 KEEP_TOKEN_NS. Without a token, the next check waits for a token.
  *   a check failed ─▶ the next check waits, 1 s at first and at most 32 s
  *
- * So two programs that fight over a route cannot keep the host busy. Only the control thread calls
- * these functions.
+ * So the host is not kept busy by another program that removes a route whenever we restore it. Only
+ * the control thread calls these functions.
  */
 #ifndef WGXDP_KEEP_H
 #define WGXDP_KEEP_H
@@ -46,7 +46,7 @@ struct keep {
 	bool damaged, fighting;
 	bool checked_damage; /* argument @damaged of the last check */
 	bool held;	     /* a check runs, or the settings are being changed */
-	bool due;	     /* a check is wanted as soon as @held ends */
+	bool due;	     /* a check is wanted when @held becomes false */
 };
 
 /* Begins to watch. Returns 0 or -errno. */

@@ -24,7 +24,7 @@ struct policy {
 
 struct policies {
 	struct netlink_list list; /* items are struct policy */
-	bool others_refused; /* `ip xfrm policy setdefault`: packets without a policy are blocked */
+	bool others_refused; /* packets without a policy are blocked (ip xfrm policy setdefault) */
 };
 
 struct ipsec_watch {

@@ -31,7 +31,7 @@ struct netlink_link {
 	uint32_t ifindex;
 	char name[16];
 	uint8_t mac[6];
-	bool has_mac; /* an Ethernet device */
+	bool has_mac; /* the link is an Ethernet device */
 	uint32_t mtu;
 	bool up, running, loopback;
 	uint32_t carrier_downs; /* how often the link has lost its carrier */

@@ -219,7 +219,7 @@ static int take_table_route(const struct nlmsghdr *nlh, void *ctx)
 		       netlink_attr(nlh, sizeof(*rtm), RTA_GATEWAY, netlink_addr_len(to.family)));
 }
 
-/* -ENOENT means that the table was never used, so it has no routes. */
+/* The kernel returns -ENOENT for a table that was never used. Such a table has no routes. */
 int netlink_table_routes(struct netlink *nl, uint8_t family, uint32_t table,
 			 struct netlink_table_route **list, size_t *count)
 {

@@ -3,7 +3,7 @@
  * nexthop.c - finds out how packets reach an endpoint.
  *
  *   endpoint ─▶ route ─┬─▶ none, or to this host ──────────────────────────────▶ UDP socket
- *                      ├─▶ into the tunnel itself (via_tunnel) ────────────────▶ UDP socket
+ *                      ├─▶ into the tunnel itself ─────────────────────────────▶ UDP socket
  *                      ├─▶ via a link that is not attached, or has no MACs ────▶ UDP socket
  *                      └─▶ via an attached NIC ▶ neighbour ─┬─▶ not yet valid ─▶ UDP socket
  *                                                           └─▶ valid ─────────▶ AF_XDP

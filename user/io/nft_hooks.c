@@ -19,8 +19,8 @@ struct search {
 	struct nft_hooks found;
 };
 
-/* Sets @name to "TABLE CHAIN" unless it already names a chain. The kernel allows any byte in these
- * names, so makes the text printable. */
+/* Sets @name to "TABLE CHAIN" unless @name already names a chain. Makes the text printable, because
+ * the kernel allows any byte in names of tables and chains. */
 static void keep_name(char name[static NFT_HOOK_NAME_LEN], const struct nlattr *table,
 		      const struct nlattr *chain)
 {
@@ -34,7 +34,7 @@ static void keep_name(char name[static NFT_HOOK_NAME_LEN], const struct nlattr *
 	fault_printable(name);
 }
 
-/* Returns true if @device names @nic, or is a prefix of its name. */
+/* Returns true if the attribute @device is the name @nic or a prefix of @nic. */
 static bool is_name_of(const struct nlattr *device, const char *nic)
 {
 	const char *text = mnl_attr_get_payload(device);

@@ -65,7 +65,7 @@ struct search {
 	/* Families (bits 1 << NFPROTO_...) in which the table, or a chain or rule in it, was
 	 * deleted. */
 	uint32_t deleted;
-	/* The same, but only deletions after the table was last added to the family. */
+	/* Like @deleted, but only for deletions after the table was last added to the family. */
 	uint32_t later;
 };
 

@@ -50,7 +50,8 @@ static inline uint32_t gso_segment_len(const struct gso *g, uint32_t i)
 	return g->len - i * g->size;
 }
 
-/* The block of ChaCha20: the AEAD is fastest with heads of whole blocks. */
+/* The block size of ChaCha20 in bytes. gso_write_head() writes whole blocks if it can, because the
+ * AEAD is then fastest. */
 #define GSO_HEAD_STEP 64
 
 /* The length of the longest IPv4 and TCP headers, with options. A packet that is to be split and

@@ -53,7 +53,8 @@ struct handoff;
 struct handoff *handoff_new(void); /* returns NULL when out of memory or descriptors */
 void handoff_free(struct handoff *h);
 
-/* Returns an eventfd, which becomes readable after a kick. handoff_clear() resets it. */
+/* Returns an eventfd. handoff_kick() and handoff_wake() make the eventfd readable, and
+ * handoff_clear() resets it. */
 int handoff_fd(const struct handoff *h);
 
 /* Worker: add a note or a message. Return false if the ring for it is full, or if the message is

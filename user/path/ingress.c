@@ -100,8 +100,8 @@ static bool has_roamed(struct peer *p, const struct rx_frame *f)
 }
 
 /* Returns true if both packets belong to one session and their frames point to the same copy of the
- * addresses, as datagrams do that the kernel joined (UDP_GRO). May return false for other packets
- * even if their addresses are equal. */
+ * addresses, which is the case for datagrams that the kernel has merged (UDP_GRO). May return false
+ * for other packets even if their addresses are equal. */
 static bool same_outer(const struct in_packet *a, const struct in_packet *b)
 {
 	return a->session == b->session && a->frame->source == b->frame->source &&

@@ -8,12 +8,12 @@
 #include "path/handoff.h"
 #include "sync/icmp_sender.h"
 
-/* One turn of the event loop handles at most this many messages and notes of one worker, so that
- * timers and configuration are not delayed. */
+/* One turn of the event loop handles at most this many handshake messages, and this many notes
+ * (short reports about a peer), of one worker, so that timers and configuration are not delayed. */
 #define MESSAGES_PER_TURN 256
 #define NOTES_PER_TURN 256
-/* A worker that had no room for a note has dropped it, so all peers must be checked. One turn of
- * the event loop spends at most this time on that check. */
+/* If a worker had no room for a note and dropped the note, all peers must be checked. One turn of
+ * the event loop spends at most this time on the check. */
 #define CATCH_UP_TURN_NS (5 * NS_PER_MS)
 
 static void handle_note(struct handshake_rx *rx, const struct note *note, uint64_t now_ns)

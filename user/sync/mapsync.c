@@ -16,7 +16,7 @@
 #include "util/log.h"
 
 #define COUNTERS_EVERY_NS NS_PER_S
-#define PEERS_PER_CLOCK 64 /* peers that a pass handles between two reads of the clock */
+#define PEERS_PER_CLOCK 64 /* slots that sync_counters() visits between two reads of the clock */
 /* The shortest time between two reads of the host's addresses. A host that starts containers may
  * change many links in a short time. */
 #define LISTEN_DELAY_NS (50 * NS_PER_MS)
@@ -291,5 +291,5 @@ void mapsync_done(struct mapsync *m)
 {
 	loop_timer_done(&m->listen_timer);
 	loop_timer_done(&m->counters_timer);
-	m->config.loader = NULL; /* later calls of the mirror have no effect */
+	m->config.loader = NULL; /* later calls of mapsync_mirror have no effect */
 }

@@ -14,8 +14,8 @@
 #include "sync/endpoint_rank.h"
 #include "util/log.h"
 
-/* The longest time that a round may run in one turn of the loop, so that handshakes are not
- * delayed. */
+/* A round resolves the peers that a change concerns (nexthops.h). A round runs for at most this
+ * time in one turn of the event loop, so that handshakes are not delayed. */
 #define TURN_NS (5 * NS_PER_MS)
 /* After an ICMP "too big" message, the ICMP sockets are not read again for this time, so that a
  * flood of such messages costs little. Meanwhile the kernel learns the new MTU. */
@@ -23,8 +23,8 @@
 /* A neighbour event resolves at most this many peers immediately, because each costs about five
  * netlink requests. */
 #define AT_ONCE_MAX 32
-/* A round skips peers that need not be resolved, and reads the clock only once per this many of
- * them. */
+/* A round skips peers that need not be resolved. While it skips peers, it reads the clock only once
+ * for this many peers. */
 #define PASSED_PER_CLOCK 256
 /* Reading IPsec policies takes at most 1 / IPSEC_SHARE of the control thread's time. */
 #define IPSEC_SHARE 10

@@ -59,13 +59,13 @@ static inline uint64_t add_tail(const uint8_t *p, size_t n, uint64_t sum)
 
 #if defined(__x86_64__)
 
-/* With fewer bytes, the wide registers gain nothing. */
+/* With fewer bytes than this, AVX2 registers are not faster. */
 #define WIDE_MIN 256
 
 typedef uint64_t wide __attribute__((vector_size(32)));
 
-/* Sums the first bytes of *@p, as many as fill whole registers, and advances *@p and *@n past
- * them. */
+/* Sums as many bytes at *@p as fill whole registers. Advances *@p past these bytes, and subtracts
+ * their number from *@n. */
 __attribute__((target("avx2"))) static uint64_t add_wide(const uint8_t **p, size_t *n)
 {
 	const uint8_t *at = *p, *end = at + *n / sizeof(wide) * sizeof(wide);
@@ -106,7 +106,7 @@ static uint64_t add_first(const uint8_t **p, size_t *n)
 
 #endif
 
-/* Returns the sum of the halves of the words in both lanes. */
+/* Returns the sum of the low and high halves of all words, over both lanes. */
 static uint64_t total(vec all, vec high)
 {
 	vec low = all - (high << 32);

@@ -25,7 +25,7 @@ union message {
 /* Sending ------------------------------------------------------------------------------------- */
 
 /* Returns the Unix time in ns for the next initiation to @p. The returned time is always later than
- * that in the last initiation, even if the wall clock was set back or the peer was removed and
+ * the time in the last initiation, even if the wall clock was set back or the peer was removed and
  * added again. The difference is at least 2^24 ns, because noise_tai64n() may round a timestamp
  * down by almost 2^24 ns. */
 static uint64_t next_tai64n(struct device *d, struct peer *p)
