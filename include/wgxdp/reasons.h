@@ -7,8 +7,8 @@
  *   workers: counters in memory ───────┼─▶ daemon: sum ─▶ `wgxdp show`: "name: packets (sentence)"
  *   handshake engine: device->counts ──┘
  *
- * X(id, name, sentence). Other programs use the ids (maps) and names (JSON): append new ones, and
- * never renumber, rename or reuse one.
+ * X(id, name, sentence). Other programs use the ids (maps) and names (JSON). So append new reasons,
+ * and never change an id or a name, or use it for another reason.
  */
 #ifndef WGXDP_REASONS_H
 #define WGXDP_REASONS_H
