@@ -106,7 +106,7 @@ static inline int pinned_map(const char *name)
 	return fd;
 }
 
-/* Sums the slot's element of the pinned map peer_stats over all CPUs. Returns 0 or -ENOENT. */
+/* Sums element @slot of the pinned map peer_stats over all CPUs. Returns 0 or -ENOENT. */
 static inline int read_peer_stats(uint32_t slot, struct peer_stats_value *sum)
 {
 	int cpus = libbpf_num_possible_cpus(), fd = pinned_map("peer_stats"), err;

@@ -80,8 +80,9 @@ static void allow(int family, struct inner_address a, uint32_t length, uint32_t 
 				 0);
 }
 
-/* Network x is 10.7.x.0/24 and fd07::x:0/112. Network 1 belongs to the peer NET, except for the
- * address 1.5, which belongs to the peer HOST. Network 2 belongs to the peer OTHER. */
+/* Network x is 10.7.x.0/24 and fd07::x:0/112. Network 1 belongs to the peer NET, except for its
+ * addresses 10.7.1.5 and fd07::1:5, which belong to the peer HOST. Network 2 belongs to the peer
+ * OTHER. */
 static int setup(void **state)
 {
 	(void)state;

@@ -8,7 +8,7 @@
 #
 #   row of ROWS ─▶ ATTACH_OPTIONS ─▶ $TMP/wgxdp, which the tests run ─▶ wgxdp attach OPTIONS ...
 #
-# Options that a test gives itself come later and so prevail.
+# If a test itself passes an option to wgxdp, this option comes after those of the row and prevails.
 #
 # Tests in ANY_PATH do not depend on the path of packets, so they run with all options of a row.
 # Tests in OWN_PATH choose --rx and --tx themselves or check which path packets take, so they run

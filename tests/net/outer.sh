@@ -19,8 +19,8 @@ ns_add a b
 join a eth0 b eth0
 A=${ID}a
 keys a b
-# The tap at b must see single datagrams. If this offload is off, the kernel splits a train of
-# datagrams before it leaves eth0.
+# The tap at b must see single datagrams. If this offload is off, the kernel splits a large UDP
+# packet (UDP_SEGMENT) into datagrams before it leaves eth0.
 in_ns a ethtool -K eth0 tx-udp-segmentation off
 in_ns a sysctl -qw net.ipv4.ip_default_ttl=37 net.ipv6.conf.eth0.hop_limit=41
 

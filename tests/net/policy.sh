@@ -5,11 +5,11 @@
 # endpoint. Data still leaves by AF_XDP, also with a default route through the tunnel, and after the
 # mark changes.
 #
-#   ┌───────────── a ─────────────┐               ┌───────────── b ──────────────┐
-#   │ wgxdp  10.99.0.1  fd99::1   │               │ wgxdp   10.99.0.2  fd99::2   │
-#   │ mark 0x64 ─▶ table 100      │               │ lo: 203.0.113.9  2001:db8:9::9 │ the endpoint
-#   │ table 100: default via ....2│ eth0 ═══ eth0 │ lo: 198.51.100.7 fd77::7     │ the world
-#   └─────────────────────────────┘               └──────────────────────────────┘
+#   ┌───────────── a ─────────────┐               ┌─────────────── b ────────────────┐
+#   │ wgxdp  10.99.0.1  fd99::1   │               │ wgxdp  10.99.0.2  fd99::2        │
+#   │ mark 0x64 ─▶ table 100      │ eth0 ═══ eth0 │ lo: 203.0.113.9   2001:db8:9::9  │ the endpoint
+#   │ table 100: default via b    │               │ lo: 198.51.100.7  fd77::7        │ the world
+#   └─────────────────────────────┘               └──────────────────────────────────┘
 
 . "$(dirname "$0")/lib.sh"
 need_root

@@ -95,7 +95,7 @@ holds "the shaper sees the pings" \
 in_ns a tc qdisc del dev eth0 root
 ok "with the shaper removed, data is sent by AF_XDP again" wait_for 5 is_sent_by xdp
 
-filter() { in_ns a tc filter "$1" dev eth0 "$2" protocol ip prio 7 "${@:3}"; } # add or del, SIDE
+filter() { in_ns a tc filter "$1" dev eth0 "$2" protocol ip prio 7 "${@:3}"; } # add|del SIDE ...
 names() { show a "$A" .path.why | grep -q "$1"; } # REGEX
 is_silent() { [ "$(show a "$A" .path.why)" = null ]; }
 

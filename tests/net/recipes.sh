@@ -6,11 +6,12 @@
 # lines are unchanged, except that `sudo` is left out, and that wg0 and paths below /etc and /var
 # have other names.
 #
-#   ┌─ b: home-server ─┐          ┌─ a: public-server1 ─┐          ┌──── c: laptop ───┐
-#   │ 192.0.2.3   eth0 ════════ eth0   192.0.2.1    eth1 ════════ eth0      192.0.2.4 │
-#   └──────────────────┘          └───────relays────────┘          └──────────────────┘
-#                    198.51.100.2  .1               203.0.113.1  .2
-#                    fd51::2      ::1
+#   ┌─ b: home-server ───┐        ┌─ a: public-server1, relays ───┐        ┌─ c: laptop ────────┐
+#   │ tunnel: 192.0.2.3  │        │ tunnel: 192.0.2.1             │        │ tunnel: 192.0.2.4  │
+#   │               eth0 ══════════ eth0                     eth1 ══════════ eth0               │
+#   │       198.51.100.2 │        │ 198.51.100.1      203.0.113.1 │        │ 203.0.113.2        │
+#   │            fd51::2 │        │ fd51::1                       │        │                    │
+#   └────────────────────┘        └───────────────────────────────┘        └────────────────────┘
 
 cd "$(dirname "$0")/../.." || exit 1
 OWN_MOUNTS=yes # so that the test can mount a file over /etc/hosts

@@ -6,11 +6,13 @@
 # contested, and NICs that are recreated or renamed; workers.sh changes port and mark under load;
 # roaming.sh and sticky.sh change addresses.)
 #
-#   ┌────────── a ──────────┐                         ┌────────── b ──────────┐
-#   │ wgxdp on eth0  192.0.2.1 eth0 ══ 1-2 queues ══ eth0 192.0.2.2  wgxdp    │
-#   │ 10.99.0.1   198.51.100.1 eth1 ════════════════ eth1 198.51.100.2        │
-#   └───────────────────────┘                         │ lo: 203.0.113.2  10.99.0.2 │
-#                                                     └────────────────────────────┘
+#   ┌───────── a ─────────┐                      ┌───────── b ──────────┐
+#   │ wgxdp on eth0       │                      │ wgxdp                │
+#   │ tunnel: 10.99.0.1   │                      │ tunnel: 10.99.0.2    │
+#   │ 192.0.2.1      eth0 ══════ 1-2 queues ══════ eth0      192.0.2.2  │
+#   │ 198.51.100.1   eth1 ════════════════════════ eth1   198.51.100.2  │
+#   └─────────────────────┘                      │ lo: 203.0.113.2      │
+#                                                └──────────────────────┘
 
 . "$(dirname "$0")/lib.sh"
 need_root
@@ -60,9 +62,9 @@ by_xdp() { [ "$(show a "$A" '.peers[0].tx')" = xdp ]; }
 
 reached() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2; }
 
-# Checks that all pings in both directions are answered. If PATH is xdp, all 40 messages must take
-# AF_XDP, except that one may take the UDP socket, to refresh conntrack. If PATH is udp, the 20
-# messages that a sends must take the UDP socket.
+# Checks that ten pings in each direction are answered. If PATH is xdp, the 20 messages that a
+# receives and the 20 that it sends must take AF_XDP. One sent message may instead take the UDP
+# socket, to refresh conntrack. If PATH is udp, the 20 sent messages must take the UDP socket.
 works() # WHAT [PATH]
 {
 	local way=${2:-$path} before after xsk udp
@@ -86,7 +88,7 @@ works() # WHAT [PATH]
 
 # Starts 100 pings, which take a second.
 pinging() { in_ns a ping -q -i 0.01 -c 100 -W 5 10.99.0.2 >"$TMP/ping" & }
-came_back() { grep -oP '\d+(?= received)' "$TMP/ping"; } # how many of the 100; call wait first
+came_back() { grep -oP '\d+(?= received)' "$TMP/ping"; } # answered of the 100; call wait first
 
 mac() { in_ns "$1" ip -j link show dev eth0 | jq -r '.[0].address'; }
 

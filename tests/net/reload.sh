@@ -157,7 +157,7 @@ pid=$(daemon_pid a "$A")
 config "$(peer c)" | place
 kill -HUP "$pid"
 ok "SIGHUP reloads" wait_for 5 has c
-# When peer c exists, the reload may not have ended, because it changes the host after the peers.
+# Peer c may exist before the reload ends, because a reload changes the host after the peers.
 ok "after SIGHUP show no longer reports a fault" \
 	wait_for 5 eval "show a $A .config.error | grep -qx null"
 ok "detach succeeds" down a "$A"
@@ -259,7 +259,7 @@ clean "nothing is left" a "$A"
 
 # While the daemon adds or deletes 50,000 routes, in the order of their destinations, it must still
 # answer requests. The test sends a request after the first route has changed, and checks that the
-# answer comes before the last route changes. It tries again if it was too slow.
+# answer comes before the last route changes. If the test is too slow for this, it tries again.
 MANY=50000 LAST=$((MANY - 1))
 many() # FIRST-OCTET: the usual config, and a peer with MANY allowed IPs
 {
@@ -270,7 +270,7 @@ many() # FIRST-OCTET: the usual config, and a peer with MANY allowed IPs
 routed() { in_ns a ip route get "$1" 2>/dev/null | grep -qF "dev $A "; } # ADDRESS
 routes() { in_ns a ip -4 -o route show dev "$A" | cut -d . -f 1 | sort | uniq -c | xargs; }
 address() { echo "$1.$(($2 / 65536)).$(($2 / 256 % 256)).$(($2 % 256))"; } # FIRST-OCTET NUMBER
-begun() # COMMAND...: waits until the reload in the background has begun to change routes
+begun() # COMMAND...: waits until COMMAND succeeds; fails if the reload in the background ends first
 {
 	until "$@"; do
 		kill -0 "$reload" 2>/dev/null || return
@@ -302,7 +302,7 @@ done
 is "requests are answered while routes are added and deleted" "$served $served_later" "1 1"
 is "all these routes are deleted" "$(routes)" "1 10"
 
-# A second edit, during the first reload, is applied after it.
+# If the file is edited during a reload, the edit is applied after that reload.
 many 20 | place
 reload &
 reload=$!

@@ -5,8 +5,8 @@
 # moment. No packet leaves unencrypted between the kill and the end of the next attach, and each
 # tunnel has a mark of its own.
 #
-#   a: default route 192.0.2.2       192.0.2.2 eth0 :b, the server and the internet 203.0.113.9
-#   eth0 192.0.2.1 ══════════════════               and 2001:db8:9::9
+#   a: eth0 192.0.2.1 ═══ 192.0.2.2 eth0 :b, the tunnel's server
+#      default route via b               lo: 203.0.113.9 and 2001:db8:9::9, "the internet"
 #
 # A program in a keeps sending packets to the internet. nftables in b counts those that arrive on
 # eth0, which were sent unencrypted.

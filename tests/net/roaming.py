@@ -127,7 +127,7 @@ class Roaming:
         for number in range(40):
             s = senders[number % len(senders)]
             to = tos[s.family][number // 4 % len(tos[s.family])]
-            time.sleep(0.015)  # the daemon follows a peer at most every 10 ms
+            time.sleep(0.015)  # the daemon changes a peer's endpoint at most every 10 ms
             s.sendto(self.session.seal(
                 wgpeer.echo_request("10.99.0.2", "10.99.0.1", number)), (to, PORT))
             came = select.select(senders, (), (), 5)[0]

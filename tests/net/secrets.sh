@@ -48,7 +48,8 @@ keys a b psk new
 
 ok "attach succeeds" ours a "${ID}a" < <(config)
 pid=$(daemon_pid a "${ID}a")
-# The search must find keys that are in memory; otherwise its later failures would prove nothing.
+# The search must find keys that are in memory. Otherwise the later searches, which must fail, would
+# prove nothing.
 ok "the search finds the peer's public key" memory_holds "$pid" "$(pub b)"
 ok "the search finds the preshared key while it is set" memory_holds "$pid" "$(key psk)"
 in_ns a wg set "${ID}a" private-key "$TMP/new.key" peer "$(pub b)" preshared-key /dev/null

@@ -15,7 +15,7 @@ join a eth0 b eth0
 A=${ID}a
 keys a b
 
-fails() # WHAT REGEX SED-EDIT [NS]: attach fails with a message like REGEX and leaves nothing
+fails() # WHAT REGEX SED-EDIT [NS]: checks that attach fails with REGEX and leaves nothing
 {
 	local ns=${4:-a}
 	conf_a | sed "$3" | conf "$A" >/dev/null

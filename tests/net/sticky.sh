@@ -9,8 +9,8 @@
 #   ┌───────────── a ──────────────┐               ┌───────────── b ──────────────┐
 #   │ wgxdp             192.0.2.1  eth0 ═════════ eth0 192.0.2.2                  │
 #   │ 10.99.0.1         192.0.2.11 │               │              wgxdp 10.99.0.2 │
-#   │                198.51.100.1  eth1 ═════════ eth1 198.51.100.2                │
-#   └──────────────────────────────┘               │ lo: 203.0.113.2, its endpoint │
+#   │                198.51.100.1  eth1 ═════════ eth1 198.51.100.2               │
+#   └──────────────────────────────┘               │ lo: 203.0.113.2, b's endpoint│
 #      v6: 2001:db8::, 2001:db8:1::                └──────────────────────────────┘
 
 . "$(dirname "$0")/lib.sh"
@@ -66,7 +66,7 @@ both_up() # PATH A-ENDPOINT B-ENDPOINT
 seen() { show b "$B" '.peers[0].endpoint'; }
 is_seen() { in_ns a ping -q -c 1 -W 0.5 10.99.0.2 && [ "$(seen)" = "$(at "$1")" ]; }
 received() { show a "$A" '.path.rx_packets | .udp + .xsk'; }
-# Counts bytes, because a train of datagrams counts as one packet.
+# Counts bytes, because the NIC counts several datagrams of one system call (GSO) as one packet.
 left_by() { in_ns a ip -j -s link show dev "$1" | jq '.[0].stats64.tx.bytes'; }
 
 # Checks that node a uses ADDRESS and NIC, and that all pings are answered in both directions.

@@ -6,11 +6,11 @@
 # one NAT. The hub is under load and sends cookies. Each peer has a session within 30 s, the time of
 # six attempts.
 #
-#   ┌──────── a ────────┐            ┌──────────── b ────────────┐
+#   ┌──────── a ────────┐            ┌──────────── b ─────────────┐
 #   │ wgxdp, a hub      │            │ floods.py: 192.0.2.2       │
-#   │ :51821       eth0 ════════ eth0 SWARM peers, a port each   │
-#   │ 192.0.2.1         │    veth    │ 192.0.2.66 a flooder       │
-#   └───────────────────┘            └───────────────────────────┘
+#   │ :51821       eth0 ════════ eth0 SWARM peers, a port each    │
+#   │ 192.0.2.1         │    veth    │ 192.0.2.66: a flooder      │
+#   └───────────────────┘            └────────────────────────────┘
 #
 # With LONG=1 a second swarm follows on each path, while a flood keeps the hub under load, so that
 # the rate limit per source address applies.

@@ -202,8 +202,8 @@ static void run(void (*batch)(struct aead_job *, size_t), size_t size)
 		batch(jobs + i, n_packets - i < size ? n_packets - i : size);
 }
 
-/* 1. Wycheproof's vectors: one by one, in batches that fill all lanes (32) or do not (3, 37), and
- * all in one batch. */
+/* 1. Wycheproof's vectors: one by one, in batches that fill all SIMD lanes (32) or do not
+ * (3, 37), and all in one batch. */
 static void test_vectors(void **state)
 {
 	static const size_t sizes[] = { 1, 3, 32, 37, VECTORS_MAX };
@@ -359,7 +359,7 @@ static void fenced_free(uint8_t *p)
 	munmap(p - page, FENCE_ROOM + 2 * page);
 }
 
-/* Returns @len bytes that end (or begin) at a fence. */
+/* Returns @len bytes that end (or begin) at a page that faults on access. */
 static uint8_t *against(uint8_t *room, size_t len, bool at_end)
 {
 	return at_end ? room + FENCE_ROOM - len : room;

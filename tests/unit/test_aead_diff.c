@@ -48,7 +48,7 @@ static void test_each_length_alone(void **state)
 	}
 }
 
-/* 2. Every length 0-2039 in batches of consecutive lengths, so that lanes end one after another. */
+/* 2. Every length 0-2039 in batches of consecutive lengths, so that SIMD lanes end one by one. */
 static void test_each_length_among_others(void **state)
 {
 	const struct aead_backend *backend;

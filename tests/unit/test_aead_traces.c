@@ -44,7 +44,7 @@ struct run {
 	uint64_t scalars[N_SCALARS];
 	uint32_t masks;		/* AVX-512 mask registers except k1, combined by OR */
 	const uint8_t *touched; /* lowest address of the stack that was used */
-	const uint8_t *frame;	/* of run_batch(); above it are the frames of the C library */
+	const uint8_t *frame;	/* stack frame of run_batch(); the C library's are above it */
 };
 
 #if defined(__x86_64__)

@@ -81,7 +81,8 @@ static void test_shortest(void **state)
 	assert_int_equal(runs, N_TURNS * N_RUNS);
 }
 
-/* 2. The backends take turns, so that a slow phase of the CPU does not cover all runs of one. */
+/* 2. The backends take turns, so that a slow phase of the CPU does not cover all runs of one
+ * backend. */
 static void test_turns(void **state)
 {
 	static const struct aead_backend *const two[] = { &a, &b };

@@ -215,7 +215,7 @@ static void peer_values(void **state)
 }
 
 /* The first peer has 1 + 255 * 256 * 2 prefixes, and all are kept, in order. 2000 further peers
- * share 256 prefixes. Each of these moves to the last peer that names it, with a warning. */
+ * share 256 prefixes. Each shared prefix moves to the last peer that names it, with a warning. */
 static void many(void **state)
 {
 	size_t room = 8 << 20, at = 0;

@@ -213,7 +213,7 @@ static void single_damages(void **state)
 		{ false, 16, 1, false },		   /* total length beyond the frame */
 		{ false, 17, 19, false },		   /* total length below the header */
 		{ false, 17, 27, false },		   /* no room for UDP */
-		{ false, 17, 35, false },		   /* a byte less than UDP says */
+		{ false, 17, 35, false },		   /* one byte less than the UDP length */
 		{ false, 20, 0x20, false },		   /* more fragments */
 		{ false, 21, 1, false },		   /* a later fragment */
 		{ false, 20, 0x00, true },		   /* DF off */

@@ -129,7 +129,7 @@ static void zero_all(void **state)
 	assert_null(atomic_load(&t.ab->current));
 	assert_null(t.ab->previous);
 	world_run(t.w, t.w->now_ns + 1);
-	assert_int_equal(t.a->sent[WIRE_INITIATION], 2); /* the keepalive needs another session */
+	assert_int_equal(t.a->sent[WIRE_INITIATION], 2); /* because a keepalive is due */
 	world_pass(t.w, 1);
 	assert_talking(&t);
 	device_zero_all(&t.b->device, t.w->now_ns);

@@ -379,9 +379,9 @@ static void test_shares_of_each_queue(void **state)
 	assert_int_equal(passed[2], 150 * batches);
 }
 
-/* 10. After the worker's turn began, the control thread sent the peer a message through the UDP
- * socket, so last_udp_ns is later than worker.now_ns. The worker's message leaves by AF_XDP,
- * because the conntrack entry has just been refreshed. */
+/* 10. After this turn of the worker's loop began, the control thread sent the peer a message
+ * through the UDP socket, so last_udp_ns is later than worker.now_ns. The worker's message leaves
+ * by AF_XDP, because the conntrack entry has just been refreshed. */
 static void test_refreshed_meanwhile(void **state)
 {
 	const unsigned counts[PEERS] = { 0, 0, 1 };

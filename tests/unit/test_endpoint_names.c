@@ -317,8 +317,8 @@ static void forgotten(void **state)
 
 struct crowd {
 	struct endpoint_name *asked[MANY];
-	/* asked[first] to asked[last - 1] are unanswered lookups. most: the largest number of
-	 * unanswered lookups so far */
+	/* asked[first] to asked[last - 1] are unanswered lookups. @most is the largest number of
+	 * unanswered lookups so far. */
 	unsigned first, last, most;
 };
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""snapshot.py NAMESPACE DIRECTORY - restores and suspends a guest with a live session.
+"""snapshot.py NAMESPACE DIRECTORY - restores and suspends a guest with a live session. A life of
+the guest is one process of QEMU:
 
     first life    data ─▶ savevm ─▶ data ─▶ loadvm. The generation ID stays the same in one process
                   of QEMU, so the guest repeats counters, and the capture must show this.
     other lives   a new QEMU process, so a new generation ID: loadvm ─▶ data
 
-NAMESPACE has the peer and the guest's tap, at which the capture is taken. DIRECTORY is the
-directory of a Guest that has /wg.conf. Prints lines of TAP, and "figure TEXT" for a measurement
-that no test judges.
+NAMESPACE has the peer and the guest's tap, at which the capture is taken. DIRECTORY holds the
+kernel, initramfs and disk of the guest. The guest has /wg.conf. Prints lines of TAP, and "figure
+TEXT" for a measurement that no test judges.
 """
 
 import os

@@ -46,7 +46,7 @@ status_of() { sed -n "s/^$1:\t//p" "/proc/$(property MainPID)/status"; } # FIELD
 shown() { "$WGXDP" show wg0 --json | jq -r "$1"; }                       # JQ-FILTER
 rx_is_xdp() { [ "$(shown .path.rx)" = xdp ]; }
 dns_of() { resolvectl "$1" wg0 | sed 's/^Link [0-9]* (wg0): *//'; }      # dns|domain
-settings() # prints the settings that another program may remove
+settings() # prints the settings that another program could remove
 {
 	ip -j rule
 	ip -j -4 route show table all dev wg0
@@ -55,7 +55,8 @@ settings() # prints the settings that another program may remove
 }
 same_settings() { [ "$(settings)" = "$1" ]; }
 
-# Lists the system's files. Leaves out directories in which other programs create files meanwhile.
+# Lists the system's files. Leaves out directories in which other programs create files during the
+# test.
 files()
 {
 	find / -xdev \( -path /tmp -o -path /var/tmp -o -path /root -o -path /var/log \
@@ -122,7 +123,7 @@ peer_host()
 	ok "the peer is ready" wait_for $LIMIT_S eval "in_ns peer ss -Hlun | grep -q 10.7.0.1:53"
 }
 
-traffic() # WHAT: the tunnel carries data by XDP
+traffic() # WHAT: checks that the tunnel carries data by XDP
 {
 	ok "$1: the peer answers" reached 10.7.0.1
 	wait_for $LIMIT_S rx_is_xdp
