@@ -43,8 +43,8 @@ def steal_ticks():
 
 
 class Watch:
-    """Put a measurement in `with Watch() as watch:`. Afterwards watch.share is the share of others,
-    0 to 1."""
+    """Put a measurement in `with Watch() as watch:`. Afterwards watch.share is the share of the
+    machine's CPU time that other processes and guests took, 0 to 1."""
 
     def snapshot(self):
         ours = set(net.namespace_inodes())
@@ -71,8 +71,8 @@ class Watch:
 
 
 def undisturbed(measure, limit):
-    """Repeats measure(), at most REPEATS times, while others take more than @limit. Returns the
-    least disturbed result and the share of others."""
+    """Calls measure(), and repeats it at most REPEATS times while the share of other processes is
+    more than @limit. Returns the least disturbed result and its share."""
     best = None
     for _ in range(1 + REPEATS):
         with Watch() as watch:
