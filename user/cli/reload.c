@@ -6,7 +6,7 @@
 #include "wgxdp/control.h"
 
 #define USAGE "reload IFACE|CONF [--exact]"
-#define TIMEOUT_S 120 /* a file of 64 MiB takes the daemon a few seconds */
+#define TIMEOUT_S 120 /* ample: the largest file, of 64 MiB, takes the daemon a few seconds */
 
 int reload_main(int argc, char **argv)
 {

@@ -62,8 +62,8 @@ struct reload {
 	uint8_t digest_key[CONF_DIGEST_KEY_LEN];
 	struct file_watch watch;
 	struct reload_job job;
-	unsigned wishes;	   /* wishes of the current reload; 0 = no reload runs */
-	unsigned pending;	   /* wishes of the next reload; 0 = none is requested */
+	unsigned wishes;	   /* enum reload_wish of the current reload; 0 = no reload runs */
+	unsigned pending;	   /* enum reload_wish of the next reload; 0 = none is requested */
 	unsigned run;		   /* number of the current or last reload */
 	size_t next;		   /* index in job.diff.changes of the next change */
 	struct device_place place; /* where the search for peers to remove continues */

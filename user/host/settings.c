@@ -122,10 +122,10 @@ int settings_set_mark(struct host *h, const struct state *from, const struct sta
 	return err ? fault(f, err, "cannot set the fwmark %u: %s", to->fwmark, strerror(-err)) : 0;
 }
 
-/* If @to has an IPv4 default route, sets the sysctl src_valid_mark to 1 and records this. Also
- * records it if another tunnel of wgxdp has already set the sysctl, because the last of these
- * tunnels to end sets it back to 0. If the sysctl cannot be set, only warns, because it matters
- * only with a strict reverse-path filter. */
+/* If @to has an IPv4 default route, sets the sysctl src_valid_mark to 1 and records the change.
+ * Also records the change if another tunnel of wgxdp has already made it, because the last of these
+ * tunnels to end sets the sysctl back to 0. If the sysctl cannot be set, only warns, because only a
+ * strict reverse-path filter needs it. */
 int settings_set_valid_mark(struct host *h, const struct state *from, const struct state *to,
 			    struct fault *f)
 {

@@ -42,9 +42,9 @@ struct pollfd;
 struct reply_wait {
 	unsigned misses;
 	uint32_t skip; /* number of waits that the worker will skip next */
-	/* A time of CLOCK_MONOTONIC. In the future: the waits so far have taken more than 1 /
-	 * REPLY_WAIT_SHARE of the time that has passed, and will amount to exactly this share at
-	 * even_at_ns if no further wait is made. In the past: they have taken less. */
+	/* The time (CLOCK_MONOTONIC) at which the waits so far will be 1 / REPLY_WAIT_SHARE of the
+	 * time that has passed, if no further wait is made. If it is in the past, the waits have
+	 * taken less than this share. */
 	uint64_t even_at_ns;
 };
 

@@ -20,8 +20,8 @@
 #include "wgxdp/limits.h"
 
 /* The interval at which one message to a peer goes through the UDP socket although AF_XDP could
- * carry it. Conntrack does not see packets that AF_XDP sends. Without the refresh, the flow's entry
- * would expire, and a stateful firewall would then drop the peer's packets. */
+ * carry it. Conntrack does not see packets that AF_XDP sends. Without these messages, the flow's
+ * entry would expire, and a stateful firewall would then drop the peer's packets. */
 #define UDP_REFRESH_NS (20 * NS_PER_S)
 
 bool seal_session_usable(const struct worker *w, const struct session *s)
@@ -29,7 +29,7 @@ bool seal_session_usable(const struct worker *w, const struct session *s)
 	return !w->stale && s && session_may_send(s, w->now_ns);
 }
 
-/* Copies one segment into the peer's stage, as a packet of its own. */
+/* Copies one segment, as a packet of its own, to the peer's packets that wait for a session. */
 static void stage_segment(struct worker *w, struct out_packet *p, uint32_t segment)
 {
 	uint8_t *data = p->data;
@@ -118,9 +118,9 @@ static uint32_t padded_len(uint32_t len, uint32_t limit)
 	return padded < len ? len : padded;
 }
 
-/* Returns the lane that sends the packet. AF_XDP needs a resolved next hop on an attached NIC and
- * cannot fragment. The UDP socket sends the packets that AF_XDP cannot send, and one packet per
- * peer every UDP_REFRESH_NS. */
+/* Returns the lane (the frames that one transport sends) for the packet. AF_XDP needs a resolved
+ * next hop on an attached NIC and cannot fragment. The UDP socket sends the packets that AF_XDP
+ * cannot send, and one packet per peer every UDP_REFRESH_NS. */
 static struct lane *choose_lane(struct worker *w, const struct out_packet *p, uint32_t padded)
 {
 	const struct encap *e = p->encap;
@@ -320,9 +320,10 @@ static void note_departures(struct worker *w, struct out_packet *p, const struct
 	}
 }
 
-/* The process (SIGSTOP) or the whole host may have been stopped since the turn began. No message
- * may be sent under a key that has since expired or must now be wiped. Messages under such a key
- * are staged instead, and a handshake is requested without regard to WANT_INTERVAL_NS. */
+/* The process (SIGSTOP) or the whole host may have been stopped since this iteration of the
+ * worker's loop began. No message may be sent under a key that has since expired or must now be
+ * wiped. Messages under such a key are staged instead, and a handshake is requested without regard
+ * to WANT_INTERVAL_NS. */
 static void stage_expired(struct worker *w)
 {
 	for (unsigned i = 0; i < w->egress.message_count; i++) {

@@ -20,7 +20,7 @@ struct route_reader {
 	struct loop_timer timer;
 	uint64_t next_ns; /* routes are not read again before this time */
 	bool changed;	  /* routes may have changed since the last job began */
-	bool home_next;	  /* @home of the last route_reader_changed() */
+	bool home_next;	  /* as of the last change, the interface is in our namespace */
 	/* The job reads the routes in a thread. While the job runs, only that thread uses the
 	 * members below. */
 	struct job job;

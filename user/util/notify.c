@@ -90,7 +90,7 @@ void notify_close(void)
 static void send_message(const char *message)
 {
 	if (notify_fd >= 0 && send(notify_fd, message, strlen(message), MSG_NOSIGNAL) < 0)
-		return; /* ignored: systemd ends a service whose reports are missing */
+		return; /* ignore this: systemd ends a service whose reports are missing */
 }
 
 void notify_ready(void)

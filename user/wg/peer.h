@@ -43,7 +43,7 @@ struct peer {
 	struct timers timers;
 	struct stage stage;
 	_Atomic uint64_t rx_bytes,
-		rx_packets; /* authenticated messages of all types, and their UDP payload */
+		rx_packets; /* UDP payload and number of authenticated messages of all types */
 	_Atomic uint64_t tx_bytes, tx_packets;
 	/* BOOTTIME at which a packet to the peer last refreshed the conntrack entry. Such packets
 	 * go through the UDP socket: every message of the control thread, and from time to time a
@@ -88,8 +88,8 @@ void peer_free(void *peer);
  * message under p->next, because the other side may have lost the keys of p->current. The control
  * thread moves p->next to p->current soon afterwards. The loads are sequentially consistent, like
  * the accesses to stage->count. So if a worker stages a packet while the control thread publishes a
- * session, the worker sees the session, or the control thread sees the packet, or both. Any thread
- * may call it. */
+ * session, the worker sees the session, or the control thread sees the packet, or both. Any
+ * thread may call it. */
 static inline struct session *peer_session(const struct peer *p)
 {
 	struct session *next = atomic_load_explicit(&p->next, memory_order_seq_cst);
@@ -102,7 +102,7 @@ static inline struct session *peer_session(const struct peer *p)
 /* Count @packets messages of one peer with @bytes of UDP payload in total, and update its timers.
  * @data: at least one of the messages carried a packet. Received messages must have authenticated.
  * Workers make one call for successive messages of one session. Return true if the control thread
- * must check the timers, see timers_sent(). Any thread may call it. */
+ * must check the timers, see timers_sent(). Any thread may call them. */
 bool peer_sent(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 bool peer_received(struct peer *p, unsigned packets, uint64_t bytes, bool data, uint64_t now_ns);
 

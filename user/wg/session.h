@@ -64,8 +64,8 @@ bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 bool session_renew_after_send(const struct session *s, uint64_t now_ns);
 
 /* Call after receiving. Returns true if the session must be renewed ([W] 6.2): by the
- * initiator after 165 s = REJECT_AFTER_TIME_S - KEEPALIVE_TIMEOUT_S - REKEY_TIMEOUT_S. Any thread
- * may call it. */
+ * initiator after 165 s = REJECT_AFTER_TIME_S - KEEPALIVE_TIMEOUT_S - REKEY_TIMEOUT_S. Any
+ * thread may call it. */
 bool session_renew_after_receive(const struct session *s, uint64_t now_ns);
 
 /* Hold this lock around the replay_accept() calls of one session in a batch. Make no system call
