@@ -2,7 +2,7 @@
 /*
  * tunnel.bpf.c - enforces allowed IPs in both directions of the tunnel interface.
  *
- *   host ──▶ wg0 ─ egress: is the destination an allowed IP? ─ yes, counted as offered ─▶ worker
+ *   host ──▶ wg0 ─ egress: is the destination an allowed IP? ─ yes, counted for its peer ─▶ worker
  *                    └─ no: a few per second pass, so that the daemon can answer with ICMP errors.
  *                       The rest are dropped here, before they wake the worker.
  *
