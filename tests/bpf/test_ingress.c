@@ -91,7 +91,8 @@ static void test_flipped_header_bits(void **state)
 	}
 }
 
-/* The UDP length decides how long the message is. It must not reach beyond the IP packet. */
+/* The UDP length decides how long the message is. The message must not reach beyond the IP
+ * packet. */
 static void test_udp_length_rules(void **state)
 {
 	const struct frame_spec s = { DATA(6) };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_ingress_state.c - verdicts of a NIC's programs that depend on more than the frame: the key
- * of mac1, the worker's heartbeat, aggregated packets, the limit of samples.
+ * test_ingress_state.c - tests a NIC's XDP and TC programs where the outcome depends on more than
+ * the frame: on the key of mac1, the worker's heartbeat, GRO, and the rate limit of samples.
  */
 #include "ingress_bench.h"
 #include "wgxdp/blake2s.h"

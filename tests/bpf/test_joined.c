@@ -26,9 +26,9 @@ struct row {
 	uint8_t type;
 	uint32_t index;
 	unsigned cars;		 /* datagrams in the frame */
-	unsigned by_xdp, by_udp; /* datagrams that arrive in each socket */
-	unsigned offered;	 /* counted in peer_stats */
-	unsigned dropped;	 /* counted in drops */
+	unsigned by_xdp, by_udp; /* datagrams at the AF_XDP socket, at the UDP socket */
+	unsigned offered;	 /* datagrams counted for the peer (peer_stats) */
+	unsigned dropped;	 /* datagrams dropped and counted (drops) */
 };
 
 static const struct row rows[] = {
@@ -106,8 +106,8 @@ static void build(struct frame *frame, const struct row *r)
 	frame_put16(frame->data + frame->at[L4] + 6, pseudo_sum(frame, r->family));
 }
 
-/* Sends the frame. Returns false if the kernel accepts no trains from packet sockets (before Linux
- * 6.2). */
+/* Sends the frame. Returns false if the frame is to be segmented, but the kernel accepts no such
+ * frame from a packet socket (before Linux 6.2). */
 static bool send_row(const struct frame *frame, const struct row *r)
 {
 	const struct virtio_net_hdr header = {

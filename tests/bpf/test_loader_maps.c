@@ -39,7 +39,8 @@ static struct prefix prefix_of(const char *address, uint8_t length)
 	return p;
 }
 
-/* Returns the slot that owns @address by the longest match, or SLOT_NONE. */
+/* Looks up @address in the map @fd. Returns the slot of the peer that has the longest matching
+ * prefix, or SLOT_NONE. */
 static uint32_t slot_of(int fd, const char *address)
 {
 	struct prefix p = prefix_of(address, strchr(address, ':') ? 128 : 32);

@@ -224,7 +224,8 @@ static void test_hung_worker(void **state)
 	close_group(&groups[1]);
 }
 
-/* If an element of `socks` is empty, any socket of the same family may get the datagram. */
+/* If the chosen element of the BPF map `socks` is empty, any socket of the same family may get the
+ * datagram. */
 static void test_empty_places(void **state)
 {
 	struct group groups[2];

@@ -6,8 +6,8 @@
  *   queue 0, queue 1 ─ write ─▶ tun ─ TC ingress ─▶ 10.7.0.1, fd07::1 port INNER_HOST_PORT
  *   tun_writer = slot
  *
- * Network x is 10.7.x.0/24 and fd07::x:0/112. Network 1 belongs to the peer NEAR, network 2 and the
- * address 1.9 to the peer FAR, and network 3 to no peer.
+ * Network x is 10.7.x.0/24 and fd07::x:0/112. Network 1 belongs to the peer NEAR, except for its
+ * host 9. That host and network 2 belong to the peer FAR. Network 3 belongs to no peer.
  */
 #ifndef TESTS_BPF_TUNNEL_BENCH_H
 #define TESTS_BPF_TUNNEL_BENCH_H
@@ -155,7 +155,7 @@ static inline void build(struct inner *p, uint8_t family, const struct in_row *r
 	}
 }
 
-/* Whether the socket got the packet: a datagram of 4 bytes, or an ICMP error. */
+/* Returns true if the socket got the packet: a datagram of 4 bytes, or an ICMP error. */
 static inline bool arrived(int fd, enum kind kind)
 {
 	char buffer[64];
@@ -177,8 +177,8 @@ static inline void wait_for_verdict(int fd, uint64_t drops_before)
 }
 
 /* Writes the packet of @r to @queue and checks that it arrives if @r->in is true, and otherwise is
- * dropped. The other queue has a slot that would give most rows the opposite verdict. This slot
- * must not matter. */
+ * dropped. For the other queue, tun_writer has a slot that would give most rows the opposite
+ * verdict. That slot must not matter. */
 static inline void check_in_row(const struct in_row *r, uint8_t family, unsigned queue)
 {
 	int fd = r->kind == ECHO ? -1 : open_socket(family, r->from);

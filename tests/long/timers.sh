@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 900
 #
-# The timers of [W] 6 in real time. Each scenario runs on both paths; the node in b is wireguard-go,
-# wgxdp, or a test node that can fall silent. All scenarios run at once, for ten minutes. timers.py
-# has a function for each scenario.
+# Tests the timers of [W] 6 in real time. Each scenario runs once with data over AF_XDP and once
+# over UDP sockets. The node in b is wireguard-go, wgxdp, or a test node that can fall silent. All
+# scenarios run at once, for ten minutes. timers.py has a function for each scenario.
 #
 #   a0 ═══ b0   a1 ═══ b1   ...   wgxdp in a; the table names the node in b
 

@@ -370,7 +370,8 @@ static void test_route(void **state)
 	assert_memory_equal(r.source, addr("192.0.2.1"), 4);
 	assert_int_equal(r.mtu, 1500);
 
-	assert_int_equal(route("203.0.113.9", NULL, 0, &r), 0); /* by gateway, with a source */
+	/* This route has a gateway and a source address. */
+	assert_int_equal(route("203.0.113.9", NULL, 0, &r), 0);
 	assert_true(r.has_gateway);
 	assert_int_equal(r.gateway_family, AF_INET);
 	assert_memory_equal(r.gateway, addr("192.0.2.2"), 4);
@@ -400,8 +401,8 @@ static void test_route(void **state)
 	assert_int_equal(route("127.0.0.1", NULL, 0, &r), 0);
 	assert_true(r.local);
 
-	/* For a link-local address, the scope selects the link; without a scope, the interface of
-	 * arrival selects it. */
+	/* For a link-local address, the scope id selects the link. Without a scope id, e.ifindex
+	 * selects the link. */
 	e = to("fe80::2", "fe80::1");
 	e.ifindex = a0;
 	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);
@@ -412,7 +413,7 @@ static void test_route(void **state)
 	e.remote.v6.sin6_scope_id = index_of("d1");
 	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);
 	assert_int_equal(r.ifindex, index_of("d1"));
-	/* For other addresses the interface of arrival does not matter. */
+	/* For other addresses e.ifindex does not matter. */
 	e = to("192.0.2.2", NULL);
 	e.ifindex = index_of("d1");
 	assert_int_equal(netlink_route(nl, &e, &unmarked, &r), 0);

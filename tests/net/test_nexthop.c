@@ -92,7 +92,7 @@ static void test_neighbour(void **state)
 	/* The kernel tries to resolve this address, but no host has it. */
 	assert_int_equal(netlink_neighbour_manage(nl, a0, AF_INET, addr("192.0.2.99")), 1);
 	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.99"), mac), -ENOENT);
-	/* A ping created this entry, which is not managed until the test requests it. */
+	/* A ping created this entry, so it is not managed. Its MAC can be read nevertheless. */
 	sh("ip neigh flush dev a0; ping -q -c1 -W2 192.0.2.2 >/dev/null");
 	assert_int_equal(netlink_neighbour(nl, a0, AF_INET, addr("192.0.2.2"), mac), 0);
 	assert_memory_equal(mac, peer_mac, 6);

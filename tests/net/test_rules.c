@@ -81,7 +81,7 @@ struct attribute {
 };
 
 /* Adds a rule for table main with these attributes, lists the rules, and deletes the rule. Returns
- * what netlink_rules() tells about it. */
+ * the rule as netlink_rules() lists it. */
 static struct netlink_rule listed(struct netlink *nl, uint8_t family, const struct attribute a[2])
 {
 	const uint16_t types[] = { RTM_NEWRULE, RTM_DELRULE };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_tun.c - the TUN device: what the kernel sends and receives, byte for byte, as a packet
- * socket on the same interface sees it, and how the device ends.
+ * socket on the same interface sees it, and what happens when the interface is removed.
  */
 #include "io/tun.h"
 

@@ -50,7 +50,8 @@ static void port_in_use(void **state)
 	}
 }
 
-/* The far socket is connected, so it receives only from the address to which it sent. */
+/* The socket in the other namespace is connected, so it receives only from the address to which it
+ * sent. */
 static void answers_leave_from_the_address_used(void **state)
 {
 	static const struct {

@@ -71,8 +71,8 @@ static unsigned received_v6(unsigned calls)
 	return v6;
 }
 
-/* Floods IPv4 with single datagrams, or with trains that fill several batches. In both cases,
- * 4 * UDP_QUIET_EVERY calls of recv() must receive all datagrams of IPv6. */
+/* Floods IPv4 with single datagrams, or with UDP_SEGMENT messages that fill several batches. In
+ * both cases, 4 * UDP_QUIET_EVERY calls of recv() must receive all datagrams of IPv6. */
 static void a_flood_in_one_family_does_not_starve_the_other(void **state)
 {
 	enum { PHASES = 2 * UDP_QUIET_EVERY, V6 = 20, TRAIN = 64, LENGTH = 100 };
@@ -166,9 +166,9 @@ static void expect_numbered(int fd, unsigned i, uint32_t len)
 		assert_int_equal(got[k], (uint8_t)i);
 }
 
-/* Messages of equal length to one destination leave as a train, even if messages to the other
- * destination come between them. Each message arrives once and complete, and each destination
- * receives its messages in order. */
+/* Messages of equal length to one destination are sent as one UDP_SEGMENT message, even if messages
+ * to the other destination come between them. Each message arrives once and complete, and each
+ * destination receives its messages in order. */
 static void trains_to_two_destinations(void **state)
 {
 	int fds[] = { netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0),
@@ -192,8 +192,8 @@ static void trains_to_two_destinations(void **state)
 	close(fds[1]);
 }
 
-/* A segment that does not fit the link's MTU is refused in a train, but fragmented when sent
- * alone. */
+/* With UDP_SEGMENT, the kernel refuses messages that do not fit the link's MTU. Each message is
+ * then sent alone, and the kernel fragments it. */
 static void a_refused_train_goes_singly(void **state)
 {
 	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, NULL, 0);
@@ -238,8 +238,8 @@ static void a_train_from_an_address_that_is_gone(void **state)
 	close(fd);
 }
 
-/* A train arrives in one buffer and is split again. Datagrams for which the caller has no room are
- * returned by the next call. */
+/* Datagrams that the kernel joined (UDP_GRO) arrive in one buffer and are split again. Datagrams
+ * for which the caller has no room are returned by the next call. */
 static void a_received_train_is_cut(void **state)
 {
 	int fd = netpair_far_socket("10.9.0.2", FAR_PORT, "10.9.0.1", PORT), size = 1000;

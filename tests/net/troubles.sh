@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The troubleshooting table of docs/operations.md. Each case causes the symptom of a row, runs the
-# command of the row, and expects the row's reason in the output. The rows without a case here name
-# other tests.
+# Tests the troubleshooting table of docs/operations.md. Each case causes the symptom of a row, runs
+# the command of the row, and expects the row's reason in the output. The rows without a case here
+# name other tests.
 #
 #   ┌───────────── a ─────────────┐            ┌────────────── b ──────────────┐
 #   │ wgxdp   10.99.0.1           │            │ debug.py, then wgxdp           │

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# `attach --tune` makes the changes that `probe` advises for a NIC. It announces and records them
-# first. `detach` undoes them, also after a `kill -9`, except for settings that somebody else has
+# `attach --tune` announces, records and then makes the changes that `probe` advises for a NIC.
+# `detach` undoes these changes, also after a `kill -9`, except for settings that somebody else has
 # changed since. Without --tune nothing is changed.
 #
 #   a: eth0, 1 of 4 queues ═══ eth0 :b

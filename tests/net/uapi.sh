@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The configuration socket. The test uses wg(8) for common requests, and raw lines for requests that
-# wg never sends.
+# Tests the configuration socket, with wg(8) for common requests, and with raw lines for requests
+# that wg never sends.
 #
 #   wg ──┐
 #        ├── /var/run/wireguard/NAME.sock ── wgxdp NAME, in a namespace without a NIC

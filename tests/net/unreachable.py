@@ -17,7 +17,7 @@ import wgpeer
 from wire import SILENCE_S, Daemon, bound, drain, key_file, say, text_of, wait_until
 
 NOBODY, LOST, GONE = ("10.99.0.77", "fd99::77"), ("10.99.0.3", "fd99::3"), ("10.99.0.4", "fd99::4")
-# Errors that the daemon sends at once, and each second after that (ICMP_BURST, ICMP_INTERVAL_NS).
+# How many errors the daemon sends at once, and then per second (ICMP_BURST, ICMP_INTERVAL_NS).
 ERRORS_AT_ONCE, ERRORS_PER_S = 50, 100
 PACKETS = 1000
 

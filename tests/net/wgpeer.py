@@ -197,8 +197,8 @@ class Node:
         return message
 
     def take_cookie(self, reply):
-        """Decrypts the cookie in @reply. Raises ValueError or InvalidTag unless it answers this
-        node's last initiation ([W] 5.4.7)."""
+        """Decrypts the cookie in @reply. Raises ValueError or InvalidTag unless @reply answers
+        this node's last initiation ([W] 5.4.7)."""
         kind, receiver = struct.unpack("<II", reply[:8])
         if kind != COOKIE or receiver != self.pending[1] or len(reply) != 64:
             raise ValueError("no cookie for our initiation")
@@ -322,7 +322,7 @@ def check(result):
 
 @contextmanager
 def namespace(name):
-    """Sockets that are opened within belong to the network namespace /run/netns/@name."""
+    """Sockets opened in the `with` block belong to the network namespace /run/netns/@name."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     there = os.open(f"/run/netns/{name}", os.O_RDONLY)
     check(libc.setns(there, CLONE_NEWNET))

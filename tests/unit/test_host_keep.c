@@ -17,9 +17,9 @@ static bool damaged_seen;
 static bool lasting; /* if true, the test itself calls keep_checked(), and fake_check() does not */
 static struct keep *flushed; /* if not NULL, nftables is flushed during each check */
 
-/* keep_checked() reads loop_now_ns() and takes the time since the argument @now_ns of on_timer() as
- * the duration of the check. The tests pass a @now_ns in the future, so that the check seems to
- * take no time. */
+/* The code under test measures how long a check takes: from the @now_ns that on_timer() gets to
+ * loop_now_ns() in keep_checked(). The tests pass a @now_ns in the future, so that each check seems
+ * to take no time. */
 static void fake_check(void *ctx, bool damaged)
 {
 	checks++;

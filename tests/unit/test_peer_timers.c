@@ -25,7 +25,7 @@ static void retries_and_gives_up(void **state)
 		/* The device has cleared the source address, so that routing chooses a new one. */
 		assert_int_equal(t.ab->endpoint.local.v4.s_addr, 0);
 	}
-	/* The two changes: meet() set the endpoint, and the device cleared its local address. */
+	/* The two changes: meet() set the endpoint, and the device cleared the source address. */
 	assert_int_equal(t.a->endpoint_changes, 2);
 	/* From the third initiation on, the device has reported that no answer came. */
 	assert_int_equal(t.a->unanswered, 15);
@@ -144,7 +144,7 @@ static void passive_keepalive(void **state)
 	assert_int_equal(t.a->received_empty, 0);
 	world_pass(t.w, 0.2);
 	assert_int_equal(t.a->received_empty, 1);
-	world_pass(t.w, 60); /* b sends no keepalive in return */
+	world_pass(t.w, 60); /* node b sends no keepalive in return */
 	assert_int_equal(t.a->received_empty, 1);
 	assert_int_equal(t.b->received_empty, 0);
 	assert_int_equal(initiations(&t), 1);
@@ -181,9 +181,9 @@ static void unanswered(void **state)
 	world_free(t.w);
 }
 
-/* device_peer_redirect() sets a new address of the peer. It sends an initiation there at once if a
- * packet waits for the peer or is unanswered, or if persistent keepalives are on; otherwise it
- * sends nothing. */
+/* device_peer_redirect() sets a new address of the peer. It sends an initiation to that address at
+ * once if a packet waits for the peer or is unanswered, or if persistent keepalives are on.
+ * Otherwise it sends nothing. */
 static void redirected(void **state)
 {
 	struct pair t = meet();
@@ -233,7 +233,7 @@ static void persistent_keepalive(void **state)
 	node_send(t.b, t.ba); /* traffic in either direction delays the keepalive */
 	world_pass(t.w, 9);
 	node_send(t.b, t.ba);
-	world_pass(t.w, 24.9); /* meanwhile a sends only its passive keepalive */
+	world_pass(t.w, 24.9); /* meanwhile node a sends only its passive keepalive */
 	assert_int_equal(t.a->sent[WIRE_DATA], 3);
 	assert_int_equal(t.b->sent[WIRE_DATA], 2);
 

@@ -135,7 +135,7 @@ static uint64_t *new_value(uint64_t value)
 
 static void free_value(void *object)
 {
-	*(uint64_t *)object = UINT64_MAX; /* a reader that still uses it gets a sum that is not 0 */
+	*(uint64_t *)object = UINT64_MAX; /* a reader that still uses the object gets a wrong sum */
 	free(object);
 }
 

@@ -87,9 +87,9 @@ static void set_ready(int fd, bool ready)
 		eventfd_read(fd, &count);
 }
 
-/* Calls reply_wait() once for each request until it waits. Returns how many requests came before
- * the one after which it waited. @reply: whether the wait gets a reply. The requests are 1 s apart,
- * so the limit on the share of time that all waits may take does not matter. */
+/* Calls reply_wait() until it waits. Returns how many calls before that did not wait. @reply:
+ * whether the wait gets a reply. The calls are 1 s apart, so the limit on the share of time that
+ * all waits may take does not matter. */
 static unsigned left_out(struct reply_wait *r, bool reply)
 {
 	unsigned n = 0;
@@ -164,7 +164,7 @@ static void test_limits(void **state)
 	}
 }
 
-/* 3. A wait without a reply is a miss. After m misses the worker leaves out the next 2^m - 2 waits.
+/* 3. A wait without a reply is a miss. After m misses the worker skips the next 2^m - 2 waits.
  * Each reply halves m. */
 static void test_misses(void **state)
 {
@@ -207,7 +207,7 @@ static void test_share(void **state)
 	assert_in_range(waited_ns, 120 * MS, 126 * MS + step_ns);
 }
 
-/* 5. If the waits take no more than an eighth of the time, none is left out. */
+/* 5. If the waits take no more than an eighth of the time, no wait is skipped. */
 static void test_within_share(void **state)
 {
 	struct reply_wait r = { 0 };
@@ -235,7 +235,7 @@ static void test_turns(void **state)
 		{ true, 0, 1, 0, 1, false },  /* one message was received */
 		{ true, 0, 2, 1, 1, false },  /* one each way */
 		{ true, 0, 2, 2, 1, false },  /* two packets */
-		{ true, 0, 1, 1, 0, false },  /* a packet that was dropped or staged */
+		{ true, 0, 1, 1, 0, false },  /* a packet that was dropped or queued */
 		{ true, 0, 1, 1, 45, false }, /* a large packet */
 	};
 	static struct worker w;

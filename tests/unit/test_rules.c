@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_rules.c - tests the limits in section 6 of the WireGuard paper exactly at their edges:
+ * test_rules.c - tests the limits in section 6 of the WireGuard paper exactly at their edges. The
+ * last column names the tests:
  *
  *   messages      either side renews the session after 2^60 messages;       messages_*
  *                 it ends after 2^64 - 2^13 - 1 messages
@@ -199,8 +200,9 @@ static void no_keepalives_for_keepalives(void **state)
 	}
 }
 
-/* The kernel's driver and wireguard-go send another keepalive 10 s after the first if data arrived
- * in between. They may also send persistent keepalives often. We answer none of these. */
+/* If more data arrives while a keepalive is owed, the kernel's driver and wireguard-go send a
+ * second keepalive 10 s after the first. They may also send persistent keepalives often. We answer
+ * none of these. */
 static void keepalives_of_others(void **state)
 {
 	struct pair t = connected();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_show.c - what `wgxdp show` prints for an object from the control socket. */
+/* test_show.c - what `wgxdp show` prints for a JSON object from the control socket. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

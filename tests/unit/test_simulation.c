@@ -374,8 +374,8 @@ static void recover(struct sim *s)
 	}
 }
 
-/* After 540 s without traffic or keepalives, all keys are wiped and nothing is staged or sent, even
- * if the last packets never got an answer. */
+/* After 540 s without traffic or keepalives, all keys are wiped, and no packet waits for a session
+ * or is sent, even if the last packets never got an answer. */
 static void check_silence(struct sim *s)
 {
 	unsigned sent[NODES_MAX];

@@ -213,8 +213,8 @@ static void is_copied(struct machine *m)
 	suspend_copied(&m->suspend);
 }
 
-/* The host sleeps. When the host wakes, the control thread wipes the keys. Then the worker, which
- * still holds the session, would seal a message. */
+/* The host sleeps. When the host wakes, the control thread wipes the keys. The worker still holds
+ * the session and is about to seal a message. */
 static void sleeps_and_is_wiped(struct machine *m)
 {
 	sleeps(m);
@@ -266,7 +266,8 @@ static void worst_moment(void **state)
 	}
 }
 
-/* The host is suspended just before a flush seals the staged packets. The packets stay staged. */
+/* The host is suspended just before the worker seals the packets that waited for a session. The
+ * packets keep waiting. */
 static void while_flushing(void **state)
 {
 	static const uint8_t packet[28] = { 0x45 };

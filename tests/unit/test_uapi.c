@@ -106,7 +106,8 @@ static void peers_change_during_get(void **state)
 	assert_string_equal(heard(&w), PEER_HEAD(A) PEER_TAIL);
 	other = w.session;
 	w.session = (struct uapi_session){ .uapi = &w.uapi };
-	/* The reply to get=1 has stopped at A's slot, which now goes to another peer. */
+	/* The reply to get=1 has stopped after peer A. Now A is removed, and a new peer gets A's
+	 * slot. */
 	assert_int_equal(
 		say(&w, "set=1\npublic_key=" A "\nremove=true\npublic_key=" HEX("d4") "\n\n"), 0);
 	heard(&w);
@@ -187,8 +188,8 @@ static void peer_vanishes(void **state)
 	end(&w);
 }
 
-/* If a prefix of the peer is given again after replace_allowed_ips, it is never removed, not even
- * for a moment. The peer's other prefixes are removed at the end of the peer's lines. */
+/* If a prefix of the peer is given again after replace_allowed_ips, that prefix is never removed,
+ * not even for a moment. The peer's other prefixes are removed at the end of the peer's lines. */
 static void replaced(void **state)
 {
 	static const struct {

@@ -89,7 +89,7 @@ static inline const char *vectors_find(const struct vectors *v, const char *key)
 	return "";
 }
 
-/* Writes the bytes of @key, at most @room, to @out. Returns their number. */
+/* Writes the bytes of @key to @out. Fails if there are more than @room. Returns their number. */
 static inline size_t vectors_get_any(const struct vectors *v, const char *key, void *out,
 				     size_t room)
 {

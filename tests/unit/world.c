@@ -90,7 +90,7 @@ bool node_seal(struct node *n, struct peer *p, const void *packet, size_t len)
 	return true;
 }
 
-/* Sends the staged packets if there is a session. */
+/* Sends the packets that wait for a session, if there is one now. */
 static void node_flush_now(struct node *n, struct peer *p)
 {
 	struct staged *packet, *next;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * world.h - devices joined by a simulated network and clock. A node is a device and a minimal
- * worker. The worker seals, opens and stages packets. At once or with a delay, it sends the device
- * the requests and reports that a real worker sends the control thread (notes).
+ * worker. The worker seals and opens packets, and queues them while there is no session. At once or
+ * with a delay, it sends the device the requests and reports that a real worker sends the control
+ * thread (notes).
  *
  *   node_send ─▶ seal ──┐                                    ┌─▶ open ─▶ node->received_data
  *   device ─▶ ops.send ─┴─▶ loss, delay, repeats ─▶ queue ───┴─▶ device_handshake_input
@@ -37,7 +38,8 @@ void node_note(struct node *n, enum told kind, struct peer *p, uint32_t index,
 /* Seals @packet for @p and sends it. Returns false if there is no session. */
 bool node_seal(struct node *n, struct peer *p, const void *packet, size_t len);
 
-/* Sends a packet of @len bytes to @p, or stages it. Drops the packet if @p has no endpoint. */
+/* Sends a packet of @len bytes to @p, or queues it until there is a session. Drops the packet if @p
+ * has no endpoint. */
 void node_send_len(struct node *n, struct peer *p, size_t len);
 
 void node_send(struct node *n, struct peer *p); /* the shortest packet */
