@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The variants. Each is a class of node that can be brought up in a namespace."""
+"""The variants that tools/bench compares. Each is a class of node that runs in a namespace."""
 
 import base64
 import os
@@ -172,7 +172,7 @@ OPTIONS = {
 
 
 class Variant:
-    """A variant of the command line: "bare", "peer", or a name of OPTIONS. "old-" may precede the
+    """A variant as the user writes it: "bare", "peer", or a name of OPTIONS. "old-" may precede the
     name, and more options of attach may follow it."""
 
     def __init__(self, text, args):
