@@ -67,7 +67,7 @@ struct udp {
 	unsigned filled, at;
 	uint32_t offset;
 	unsigned rx_vlen[UDP_FAMILIES]; /* number of slots that the next recvmmsg() offers */
-	/* Sending: frames follow each other in memory, so that a train needs few iovecs. */
+	/* Sending: frames follow each other in memory, so that UDP_SEGMENT needs few iovecs. */
 	size_t tx_used;	   /* allocated bytes of the UDP_TX_BYTES in @area */
 	bool was_full;	   /* a send buffer was full; sweep() measures how full it is now */
 	unsigned tx_count; /* frames that the worker has allocated and not sent yet */

@@ -29,17 +29,18 @@
 #include "wgxdp/limits.h"
 
 #define FLUSHES_LEN 8192
-/* A busy worker whose data arrives by AF_XDP reads the UDP sockets only once in this many turns. */
+/* A busy worker whose data arrives by AF_XDP reads the UDP sockets only once in this many turns of
+ * its loop. */
 #define UDP_EVERY_TURNS 16
-/* A turn that moved fewer packets than this has usually emptied its sources. */
+/* A turn that moved fewer packets than this has usually emptied the UDP sockets and TUN queue. */
 #define FEW_PACKETS 16
-/* The least time between two notes of chain_want_handshake() for one peer. */
+/* The least time between two requests for a handshake with one peer (chain_want_handshake()). */
 #define WANT_INTERVAL_NS (100 * NS_PER_MS)
-/* The least time between two NOTE_ROAMED for one peer, so that a peer that alternates between
- * addresses cannot occupy the control thread. */
+/* The least time between two reports to the control thread that one peer has roamed (NOTE_ROAMED),
+ * so that a peer that alternates between addresses cannot occupy that thread. */
 #define MOVED_INTERVAL_NS (10 * NS_PER_MS)
-/* A worker sends at most this many NOTE_UNALLOWED per second; it counts further packets without a
- * note. */
+/* A worker reports at most this many packets per second to the control thread because their source
+ * is not allowed (NOTE_UNALLOWED). It only counts further packets. */
 #define UNALLOWED_PER_S 10
 /* If a turn moved no packet, but a transport still has unsent frames, the worker sleeps before the
  * next turn, which sweeps the transport again. The first sleep takes at most 2 * RETRY_MS. After
@@ -62,8 +63,9 @@ void chain_note(struct worker *w, enum note_kind kind, struct peer *p, uint32_t 
 
 	if (from)
 		n.from = *from;
-	/* A lost note makes the control thread check all peers, but this takes some time. So the
-	 * next packet that starts a timer of the peer sends NOTE_WATCH again. */
+	/* If the ring is full, the note is lost and the control thread checks all peers, but this
+	 * takes some time. So the next packet that starts a timer of the peer sends NOTE_WATCH
+	 * again. */
 	if (!handoff_note(w->config.handoff, &n) && kind == NOTE_WATCH)
 		atomic_store_explicit(&p->timers.watched, false, memory_order_release);
 }
@@ -152,9 +154,9 @@ static unsigned run_flushes(struct worker *w)
 			peers[peer_count++] = s->peer;
 		n++;
 	}
-	/* The keys may have been wiped since w->stale was set, and a flush command may name a
-	 * session that was made after the wipe. The control thread does not repeat the command, so
-	 * check again whether the keys are stale. */
+	/* The keys may have been wiped since w->stale was set, and a command of worker_flush() may
+	 * name a session that was made after the wipe. The control thread does not repeat the
+	 * command, so check again whether the keys are stale. */
 	if (w->stale && peer_count)
 		w->stale = suspend_stale(w->config.suspend);
 	egress_flush(w, peers, peer_count);
@@ -202,8 +204,8 @@ static bool may_get_reply(const struct worker *w, unsigned moved, unsigned from_
 	       w->egress.packets[0].sent == 1;
 }
 
-/* Runs one turn. Returns the number of packets and flush commands that were handled. Sets *@retry
- * to whether a transport has unsent frames. */
+/* Runs one turn of the loop. Returns how many packets and commands of worker_flush() it handled.
+ * Sets *@retry to whether a transport has unsent frames. */
 static unsigned turn(struct worker *w, unsigned number, bool *retry)
 {
 	static _Thread_local bool udp_hot;
@@ -258,9 +260,9 @@ bool chain_time_passed(struct worker *w)
 	return true;
 }
 
-/* Sleeps until the control thread wakes this worker, but for at most WIPE_MS. First takes flush
- * commands from their ring, because the control thread may be waiting for room in it. No packet is
- * sent while the keys are stale. */
+/* Sleeps until the control thread wakes this worker, but for at most WIPE_MS. First takes the
+ * commands of worker_flush() from their ring, because the control thread may be waiting for room in
+ * the ring. No packet is sent while the keys are stale. */
 static void wait_for_wipe(struct worker *w)
 {
 	struct pollfd wake = { .fd = w->wake_fd, .events = POLLIN };

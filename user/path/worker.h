@@ -4,7 +4,7 @@
  * TUN queue and buffers. Its loop repeats these steps, and one pass is a turn: receive from the
  * transports, decrypt, write to TUN (ingress.c); read from TUN, encrypt, send (egress.c); let each
  * transport finish its sends (sweep). A worker sleeps only after a turn that moved few or no
- * packets, or until the control thread has wiped stale keys (suspend.h).
+ * packets, and while it waits for the control thread to wipe stale keys (suspend.h).
  *
  * All functions are for the control thread unless they say otherwise.
  */
@@ -47,10 +47,10 @@ struct worker_config {
 int worker_new(struct worker **w, const struct worker_config *config);
 void worker_free(struct worker *w); /* stops the thread; does not free ports; NULL has no effect */
 
-/* Change the transports of a stopped worker, which borrows them. @tx: data may be sent through this
- * port (--tx), not only through the UDP socket. worker_set_udp() must be called before
- * worker_start(). worker_add_port() returns 0, or -ENOSPC if the worker already has
- * WORKER_PORTS_MAX ports. */
+/* Change the transports of a stopped worker, which borrows them. A port is an AF_XDP socket. @tx:
+ * data may be sent through this port (--tx), not only through the UDP socket. worker_set_udp() must
+ * be called before worker_start(). worker_add_port() returns 0, or -ENOSPC if the worker already
+ * has WORKER_PORTS_MAX ports. */
 int worker_add_port(struct worker *w, struct transport *transport, bool tx);
 void worker_drop_ports(struct worker *w); /* removes all ports */
 void worker_set_udp(struct worker *w, struct transport *udp);

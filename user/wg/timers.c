@@ -19,7 +19,7 @@
  *                        is at least CHECK_NS after the time that A stored.
  *
  * In the last case the check may be late, because the worker may have read the time before E, when
- * its turn began. The delay is at most the part of the worker's turn before B.
+ * its turn (one pass of its loop) began. The delay is at most the part of the turn before B.
  */
 #include "wg/timers.h"
 

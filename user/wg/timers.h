@@ -57,7 +57,7 @@ struct timers {
  * them. When it has sent a message or begun a session, it calls the functions below. */
 enum timers_due {
 	TIMERS_RETRY = 1 << 0,	       /* send another initiation */
-	TIMERS_GIVE_UP = 1 << 1,       /* stop trying and purge the staged packets, [W] 6.4 */
+	TIMERS_GIVE_UP = 1 << 1,       /* stop trying; drop the packets that wait, [W] 6.4 */
 	TIMERS_NEW_HANDSHAKE = 1 << 2, /* no answer for 15 s + jitter, [W] 6.5 */
 	TIMERS_KEEPALIVE = 1 << 3,     /* passive keepalive, [W] 6.5 */
 	TIMERS_PERSISTENT = 1 << 4,    /* persistent keepalive */
@@ -65,20 +65,20 @@ enum timers_due {
 	TIMERS_REAP = 1 << 6,	       /* end the sessions whose index is past its grace period */
 };
 
-/* An authenticated message was sent or received. @data: the message carried a packet and was not a
- * keepalive. Return true if the caller must tell the control thread to check the timers
+/* Call when an authenticated message was sent or received. @data: the message carried a packet and
+ * was not a keepalive. Return true if the caller must tell the control thread to check the timers
  * (NOTE_WATCH). If the ring to the control thread is full, the caller sets @watched to false, so
- * that the next packet that starts a timer tries again. Any thread may call it. */
+ * that the next packet that starts a timer tries again. Any thread may call these functions. */
 bool timers_sent(struct timers *t, bool data, uint64_t now_ns);
 bool timers_received(struct timers *t, bool data, uint64_t now_ns);
 
-/* All functions from here on: control thread only. */
+/* Only the control thread calls the functions from here on. */
 
-/* An initiation was sent. @jitter_ms: random, 0..REKEY_TIMEOUT_JITTER_MS. Until the next
+/* Call when an initiation was sent. @jitter_ms: random, 0..REKEY_TIMEOUT_JITTER_MS. Until the next
  * initiation, the jitter is added to the delays of the retry and of TIMERS_NEW_HANDSHAKE, so that
  * the two sides do not initiate at the same time. */
 void timers_initiation_sent(struct timers *t, uint64_t now_ns, uint32_t jitter_ms);
-/* A response was sent; for timers_may_initiate() it counts as an initiation. */
+/* Call when a response was sent. It counts as an initiation for timers_may_initiate(). */
 void timers_response_sent(struct timers *t, uint64_t now_ns);
 /* Call when a packet needs a session, also if an initiation is already pending. Retries go on for
  * the full REKEY_ATTEMPT_TIME_S from now ([W] 6.4). If no initiation is pending, one
@@ -87,9 +87,9 @@ void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
 /* Call if a retry is due but not allowed yet. The retry waits until timers_may_initiate() returns
  * true. This does not postpone the end of the attempt. */
 void timers_retry_put_off(struct timers *t);
-/* The keys of a new session were derived: postpones the wiping of all keys. */
+/* Call when the keys of a new session were derived. Postpones the wiping of all keys. */
 void timers_session_begun(struct timers *t, uint64_t now_ns);
-/* The handshake is complete and confirmed, so no retry is needed any more. */
+/* Call when the handshake is complete and confirmed. Ends the retries. */
 void timers_handshake_done(struct timers *t);
 /* Clears everything except persistent_s and last_received_ns, for peer_timers_forget(). */
 void timers_reset(struct timers *t);
