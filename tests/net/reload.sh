@@ -344,10 +344,12 @@ is "again, no rule and no nftables table is left" "$(closed)$(routes)" "1 10"
 
 # A detach during a reload ends the daemon.
 many 20 | place
-reload >/dev/null 2>&1 &
+reload 2>"$TMP/error" &
 reload=$!
 begun routed "$(address 20 0)"
 ok "detach succeeds during a reload" down a "$A"
-wait "$reload"
+wait "$reload" || # unless the reload ended first
+	is "that reload says that the daemon has ended" "$(cat "$TMP/error")" \
+		"wgxdp: $A: the daemon ended before its answer was complete"
 clean "nothing is left" a "$A"
 done_testing

@@ -34,9 +34,9 @@ static int teardown(void **state)
 	return rmdir(CONTROL_DIRECTORY);
 }
 
-/* Starts a child process that answers the first request with @answer and a newline. The child
- * process exits with status 1 if there was a request, otherwise with 0. */
-static pid_t serve(const char *answer)
+/* Starts a child process that answers the first request with @answer and @end. The child process
+ * exits with status 1 if there was a request, otherwise with 0. */
+static pid_t serve(const char *answer, const char *end)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SOCKET };
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
@@ -52,7 +52,7 @@ static pid_t serve(const char *answer)
 		fd = accept(listener, NULL, NULL);
 		if (read(fd, request, sizeof(request)) <= 0)
 			_exit(0);
-		dprintf(fd, "%s\n", answer);
+		dprintf(fd, "%s%s", answer, end);
 		_exit(1);
 	}
 	close(listener);
@@ -61,7 +61,7 @@ static pid_t serve(const char *answer)
 
 static void ask(const char *answer, int err, json_t **reply, struct fault *f)
 {
-	pid_t pid = serve(answer);
+	pid_t pid = serve(answer, "\n");
 
 	assert_int_equal(ctlclient_request("wg0", "show", 5, reply, f), err);
 	waitpid(pid, NULL, 0);
@@ -111,8 +111,27 @@ static void test_refusals(void **state)
 			    "daemon is wgxdp 0.2.0 or older, this command is " WGXDP_VERSION
 			    "; restart wg0 to use " WGXDP_VERSION);
 	ask("neither JSON", -EPROTO, &reply, &f);
+	assert_string_equal(f.text, "wg0: the daemon's answer is not a JSON object");
 	ask("[\"no object\"]", -EPROTO, &reply, &f);
 	assert_null(reply);
+}
+
+/* The daemon ends while the command waits for the answer, or for the rest of the answer. */
+static void test_end(void **state)
+{
+	static const char *const answers[] = { "", "{\"ok\":tr" };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		json_t *reply = NULL;
+		struct fault f = { "" };
+		pid_t pid = serve(answers[i], "");
+
+		assert_int_equal(ctlclient_request("wg0", "reload", 5, &reply, &f), -ECONNRESET);
+		assert_string_equal(f.text, "wg0: the daemon ended before its answer was complete");
+		assert_null(reply);
+		waitpid(pid, NULL, 0);
+	}
 }
 
 /* The daemon does not read, so only a part of the request fits into the buffer of the socket, and
@@ -164,7 +183,7 @@ static void test_no_request(void **state)
 static void test_reach(void **state)
 {
 	struct fault f = { "" };
-	pid_t pid = serve("");
+	pid_t pid = serve("", "\n");
 	int status;
 
 	(void)state;
@@ -181,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reach, setup, teardown),
 		cmocka_unit_test(test_half_request),
 		cmocka_unit_test(test_no_request),

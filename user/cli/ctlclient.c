@@ -80,7 +80,8 @@ static int send_request(int fd, const json_t *request)
 	return err;
 }
 
-/* Sends the request and reads one line. Returns 0 or -errno. */
+/* Sends the request and reads one line. Returns 0 or -errno; -ECONNRESET or -EPIPE if the daemon
+ * ends meanwhile. */
 static int talk(int fd, const json_t *request, struct buffer *in)
 {
 	int err = send_request(fd, request);
@@ -93,7 +94,7 @@ static int talk(int fd, const json_t *request, struct buffer *in)
 			return -ENOMEM;
 		n = recv(fd, in->data + in->end, READ_SIZE, 0);
 		if (n == 0)
-			return -EPROTO;
+			return -ECONNRESET;
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		in->end += n > 0 ? (size_t)n : 0;
@@ -152,11 +153,18 @@ int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, js
 			    interface, timeout_s);
 		goto out;
 	}
-	if (!err)
-		object = json_loadb(in.data, buffer_len(&in), 0, NULL);
+	if (err == -ECONNRESET || err == -EPIPE) {
+		fault(f, err, "%s: the daemon ended before its answer was complete", interface);
+		goto out;
+	}
+	if (err) {
+		fault(f, err, "%s: the daemon's answer cannot be read: %s", interface,
+		      strerror(-err));
+		goto out;
+	}
+	object = json_loadb(in.data, buffer_len(&in), 0, NULL);
 	if (!json_is_object(object)) {
-		err = fault(f, err ? err : -EPROTO, "%s: the daemon's answer is incomplete (%s)",
-			    interface, strerror(err ? -err : EPROTO));
+		err = fault(f, -EPROTO, "%s: the daemon's answer is not a JSON object", interface);
 		goto out;
 	}
 	refusal = json_string_value(json_object_get(object, CONTROL_ERROR));

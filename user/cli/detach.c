@@ -54,8 +54,7 @@ static int clean_up_dead(const char *interface, bool *served, struct fault *f)
  * has released the name of the interface. */
 static bool was_ending(const char *interface, int err)
 {
-	return (err == -EPROTO || err == -ECONNRESET || err == -EPIPE) &&
-	       name_lock_wait_free(interface, LEAVE_MS);
+	return (err == -ECONNRESET || err == -EPIPE) && name_lock_wait_free(interface, LEAVE_MS);
 }
 
 /* Ends the daemon, or removes the files that a killed daemon left. @recorded is true if a record of

@@ -66,12 +66,15 @@ static int get(const char *interface, struct buffer *in, struct fault *f)
 		}
 		n = recv(fd, in->data + in->end, READ_SIZE, 0);
 		if (n == 0)
-			err = -EPROTO;
+			err = -ECONNRESET;
 		else if (n < 0 && errno != EINTR)
 			err = -errno;
 		in->end += n > 0 ? (size_t)n : 0;
 	}
 	close(fd);
+	if (err == -ECONNRESET || err == -EPIPE)
+		return fault(f, err, "%s: the daemon ended before its answer was complete",
+			     interface);
 	return err ? fault(f, err, "%s: the running state cannot be read: %s", interface,
 			   err == -EAGAIN ? "the daemon does not answer" : strerror(-err))
 		   : 0;

@@ -339,7 +339,7 @@ static int show_all(bool json)
 
 		/* The daemon may have ended during the request. Ask again: the answer is then
 		 * -ENOENT, which is not an error here. */
-		if (err == -ECONNRESET || err == -EPIPE || err == -EPROTO)
+		if (err == -ECONNRESET || err == -EPIPE)
 			err = show_one(names[i], json, first, &f);
 		if (!err)
 			first = false;

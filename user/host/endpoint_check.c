@@ -49,12 +49,14 @@ static void check(struct netlink *nl, uint32_t tunnel, const struct netlink_flow
 }
 
 void endpoint_check(struct netlink *nl, uint32_t tunnel, uint32_t fwmark, const struct conf *conf,
-		    void (*warn)(void *ctx, const char *sentence), void *ctx)
+		    const atomic_bool *stop, void (*warn)(void *ctx, const char *sentence),
+		    void *ctx)
 {
 	const struct netlink_flow flow = { fwmark, htons(conf->listen_port) };
 	char sentence[SENTENCE_LEN];
 
-	for (uint32_t i = 0; i < conf->peer_count; i++) {
+	for (uint32_t i = 0;
+	     i < conf->peer_count && !atomic_load_explicit(stop, memory_order_relaxed); i++) {
 		const struct conf_peer *peer = &conf->peers[i];
 
 		if (peer->own || peer->endpoint.remote.sa.sa_family == AF_UNSPEC)

@@ -3,6 +3,7 @@
 #ifndef WGXDP_ENDPOINT_CHECK_H
 #define WGXDP_ENDPOINT_CHECK_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct conf;
@@ -10,8 +11,10 @@ struct netlink;
 
 /* Calls @warn for endpoints without a route, for endpoints that are routed into the tunnel itself
  * (whose ifindex is @tunnel), and for endpoints to which packets would carry the tunnel's address
- * as their source. Call this after all routes are set and the tunnel's sockets have @fwmark. */
+ * as their source. Call this after all routes are set and the tunnel's sockets have @fwmark. Stops
+ * early when another thread sets *@stop. */
 void endpoint_check(struct netlink *nl, uint32_t tunnel, uint32_t fwmark, const struct conf *conf,
-		    void (*warn)(void *ctx, const char *sentence), void *ctx);
+		    const atomic_bool *stop, void (*warn)(void *ctx, const char *sentence),
+		    void *ctx);
 
 #endif

@@ -106,7 +106,7 @@ static int check_endpoints(struct host *h, const struct state *from, const struc
 			   struct fault *f)
 {
 	(void)from, (void)f;
-	endpoint_check(h->netlink, h->ifindex, to->fwmark, h->request.conf, note_warning,
+	endpoint_check(h->netlink, h->ifindex, to->fwmark, h->request.conf, &h->stop, note_warning,
 		       &h->request.warnings);
 	return 0;
 }
