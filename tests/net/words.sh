@@ -152,7 +152,20 @@ for words in "show --json -- $D" "set -- $D debug on" "logs -- $D" "reload --exa
 done
 ok "show shows the interface" eval "run show -- '$D' | grep -q 'interface: $D$'"
 refuses "-- ends the options" 2 "unexpected argument" run show -- "$D" --json
+refuses "a second attach advises a command with --" 1 "wgxdp detach -- $D\`" run attach -- "$D.conf"
+pid=$(sed -nE 's/.*in use by wgxdp, process ([0-9]+).*/\1/p' "$TMP/out")
+kill -9 "$pid"
+wait_for 5 eval "! kill -0 $pid"
+refuses "show of a dead daemon advises a command with --" 1 "wgxdp detach -- $D\`" run show -- "$D"
 ok "detach accepts it, too" run detach -- "$D"
+refuses "attach --confirm advises a command with --" 0 "wgxdp confirm -- $D\`" \
+	run attach --confirm 60 eth0 -- "$D.conf"
+ok "confirm accepts it, too" run confirm -- "$D"
+ok "detach accepts it once more" run detach -- "$D"
+refuses "the advice for a file has --" 2 "mean wgxdp attach -- $D.conf" run -- "$D.conf"
+refuses "the advice for a typo has --" 2 "run wgxdp -f -- -show$" run -- -show
+refuses "the advice for a file without .conf has --" 2 "run wgxdp -f -- -a.conf.old$" \
+	run -- -a.conf.old
 is "nothing is left of it" "$(find "$RUN" "$SOCKETS" "$PINS" -name "$D*" 2>/dev/null)" ""
 
 # --- completion -----------------------------------------------------------------------------------

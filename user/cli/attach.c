@@ -99,8 +99,8 @@ static void warn_closed(const char *interface)
 		return;
 	fault(&sentence, 0,
 	      "the packet filter rules of a daemon that was killed still block the default route "
-	      "of this host; `wgxdp detach %s` removes them",
-	      interface);
+	      "of this host; `wgxdp detach %s%s` removes them",
+	      fault_dashes(interface), interface);
 	cli_warn(NULL, sentence.text);
 }
 
@@ -154,8 +154,8 @@ static int ask_to_confirm(const struct options *o)
 
 	if (confirm_guard(o->interface, o->conf.confirm_s, &f))
 		return cli_fail(CLI_FAILED, "%s", f.text);
-	printf("Run `wgxdp confirm %s` within %u seconds; otherwise everything is undone.\n",
-	       o->interface, o->conf.confirm_s);
+	printf("Run `wgxdp confirm %s%s` within %u seconds; otherwise everything is undone.\n",
+	       fault_dashes(o->interface), o->interface, o->conf.confirm_s);
 	return CLI_OK;
 }
 

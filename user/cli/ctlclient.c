@@ -42,9 +42,9 @@ static int open_socket(const char *interface, unsigned timeout_s, struct fault *
 		if (pid)
 			snprintf(process, sizeof(process), ", process %d,", pid);
 		return fault(f, err,
-			     "%s: its daemon%s was killed; run `wgxdp detach %s` to remove its "
+			     "%s: its daemon%s was killed; run `wgxdp detach %s%s` to remove its "
 			     "files, then attach again",
-			     interface, process, interface);
+			     interface, process, fault_dashes(interface), interface);
 	}
 	if (err == -ENOENT)
 		return fault(f, err,

@@ -91,8 +91,8 @@ static int settle(const char *interface, struct fault *f)
 	if (err == -ETIMEDOUT)
 		return fault(f, err,
 			     "%s: a reload has not ended within %u s, or the daemon is stopped; "
-			     "save again when `wgxdp reload %s` has ended",
-			     interface, SETTLE_S, interface);
+			     "save again when `wgxdp reload %s%s` has ended",
+			     interface, SETTLE_S, fault_dashes(interface), interface);
 	return err == -EREMOTEIO ? 0 : err;
 }
 

@@ -25,9 +25,9 @@ static void say_where(const char *interface, const json_t *reply)
 	else if (log && !strcmp(log, "stderr"))
 		printf("see the standard error of process %d: %s\n", pid, file ? file : "unknown");
 	else
-		printf("but nobody listens on /dev/log, so only `wgxdp logs %s` has the messages; "
-		       "start a syslog service, or attach with --foreground\n",
-		       interface);
+		printf("but nobody listens on /dev/log, so only `wgxdp logs %s%s` has the "
+		       "messages; start a syslog service, or attach with --foreground\n",
+		       fault_dashes(interface), interface);
 }
 
 int set_main(int argc, char **argv)

@@ -120,8 +120,8 @@ static int refuse_file(const char *word)
 			return cli_fail(CLI_USAGE, "%s", f.text);
 		meant = interface;
 	}
-	return cli_fail(CLI_USAGE, "%s: there is no such command; did you mean wgxdp attach %s?",
-			word, meant);
+	return cli_fail(CLI_USAGE, "%s: there is no such command; did you mean wgxdp attach %s%s?",
+			word, fault_dashes(meant), meant);
 }
 
 static bool is_file(const char *word)
@@ -139,8 +139,8 @@ static int refuse_word(const char *word, const char *meant)
 		snprintf(hint, sizeof(hint), "did you mean wgxdp %s?", meant);
 	return cli_fail(CLI_USAGE,
 			"%s: there is no such command; %s For an interface of that name run "
-			"wgxdp -f %s",
-			word, hint, word);
+			"wgxdp -f %s%s",
+			word, hint, fault_dashes(word), word);
 }
 
 int verbs_refuse(const char *word, int more)
@@ -169,8 +169,9 @@ int verbs_refuse(const char *word, int more)
 	if (is_file(word) || strcasestr(word, ".conf"))
 		return cli_fail(CLI_USAGE,
 				"%s: this is %s; the name of a config file ends in .conf. For an "
-				"interface of that name run wgxdp -f %s",
-				word, is_file(word) ? "a file" : "like the name of a file", word);
+				"interface of that name run wgxdp -f %s%s",
+				word, is_file(word) ? "a file" : "like the name of a file",
+				fault_dashes(word), word);
 	return CLI_OK;
 }
 

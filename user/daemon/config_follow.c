@@ -7,6 +7,7 @@
 #include "daemon/hook_record.h"
 #include "host/host.h"
 #include "host/plan.h"
+#include "util/fault.h"
 #include "util/log.h"
 
 static int record_hooks(struct config_follow *c, const struct conf *conf, struct fault *f)
@@ -22,8 +23,8 @@ static int record_hooks(struct config_follow *c, const struct conf *conf, struct
 void config_follow_end_record(const struct config_follow *c, const struct ending *ending)
 {
 	if (c->has_hooks && ending->committed && !ending->detached)
-		log_info("PreDown and PostDown have not run; `wgxdp detach %s` runs them",
-			 c->options->interface);
+		log_info("PreDown and PostDown have not run; `wgxdp detach %s%s` runs them",
+			 fault_dashes(c->options->interface), c->options->interface);
 	else if (c->options->conf.path)
 		hook_record_remove(c->options->interface);
 }

@@ -85,8 +85,8 @@ static int in_use(const char *interface, const char *pid, struct fault *f)
 			snprintf(name, sizeof(name), "net:[%" PRIu64 "]", ns);
 		snprintf(where, sizeof(where), " in network namespace %s", name);
 	}
-	return fault(f, -EBUSY, "%s: in use by wgxdp, process %s%s; `wgxdp detach %s` ends it",
-		     interface, *pid ? pid : "unknown", where, interface);
+	return fault(f, -EBUSY, "%s: in use by wgxdp, process %s%s; `wgxdp detach %s%s` ends it",
+		     interface, *pid ? pid : "unknown", where, fault_dashes(interface), interface);
 }
 
 bool name_lock_exists(const char *interface)

@@ -288,6 +288,12 @@ static void advise_udp(struct nic_judgement *j, const struct nic_facts *f)
 		       "the NIC could do the UDP segmentation that the kernel does now");
 }
 
+/* Sets the command to @attach, which has no names yet, and the names of the NIC and the file. */
+static void advise_attach(struct nic_advice *a, const char *attach, const char *name)
+{
+	snprintf(a->command, sizeof(a->command), "%s %s%s CONF", attach, fault_dashes(name), name);
+}
+
 static void advise_about_others(struct nic_judgement *j, const struct nic_facts *f)
 {
 	const char *name = f->link.name;
@@ -299,21 +305,21 @@ static void advise_about_others(struct nic_judgement *j, const struct nic_facts 
 	if (f->refusal == -EBUSY && *f->program && !f->owners.count) {
 		a = add(j,
 			"a NIC can have only one XDP program, unless all use libxdp's dispatcher");
-		snprintf(a->command, sizeof(a->command), "wgxdp attach --chain %s CONF", name);
+		advise_attach(a, "wgxdp attach --chain", name);
 	}
 	if (*f->bypassed.egress && j->rx_xdp) {
 		snprintf(why, sizeof(why), "if sent data may bypass %s", f->bypassed.egress);
 		a = add(j, why);
-		snprintf(a->command, sizeof(a->command), "wgxdp attach --tx xdp %s CONF", name);
+		advise_attach(a, "wgxdp attach --tx xdp", name);
 	}
 	if (*f->bypassed.ingress && j->rx_xdp) {
 		snprintf(why, sizeof(why), "if received data must pass %s", f->bypassed.ingress);
 		a = add(j, why);
-		snprintf(a->command, sizeof(a->command), "wgxdp attach --rx udp %s CONF", name);
+		advise_attach(a, "wgxdp attach --rx udp", name);
 	}
 	if (*f->hooks.route && j->tx_xdp) {
 		a = add(j, "if the route of sent data depends on marks that netfilter sets");
-		snprintf(a->command, sizeof(a->command), "wgxdp attach --tx udp %s CONF", name);
+		advise_attach(a, "wgxdp attach --tx udp", name);
 	}
 }
 

@@ -41,6 +41,13 @@ static inline void fault_printable(char *text)
 			*text = '?';
 }
 
+/* Returns "-- " if @name begins with "-", else "". A message that suggests a command of wgxdp has
+ * this just before @name, so that the command does not take the name for an option. */
+static inline const char *fault_dashes(const char *name)
+{
+	return *name == '-' ? "-- " : "";
+}
+
 /* Returns the remedy for the errno @number of a failed file access, as the end of a sentence, or ""
  * if there is no general remedy. */
 static inline const char *fault_remedy(int number)
