@@ -35,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	 * one. */
 	static const char host[] =
 		"{\"netns\":7,\"src_valid_mark\":true,\"nft4\":true,\"nft6\":true,"
-		"\"dns\":\"resolvconf\",\"dns_name\":\"wg0\",\"rules\":[{\"family\":4,"
+		"\"dns\":\"resolvconf\",\"dns_name\":\"wg0\",\"other_dns\":\"resolvectl\","
+		"\"other_dns_name\":\"tun.wg0\",\"rules\":[{\"family\":4,"
 		"\"priority\":32765,\"table\":51820,\"fwmark\":51820,\"invert\":true,"
 		"\"suppress\":-1}]}";
 	static const char nics[] =
@@ -63,6 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(r.rules.count <= RULES_MAX);
 		require(r.dns.tool <= DNS_RESOLVCONF);
 		require(memchr(r.dns.name, '\0', sizeof(r.dns.name)) != NULL);
+		require(r.other_dns.tool <= DNS_RESOLVCONF);
+		require(memchr(r.other_dns.name, '\0', sizeof(r.other_dns.name)) != NULL);
 		for (unsigned i = 0; i < r.rules.count; i++)
 			require(r.rules.list[i].suppress_prefixlength >= -1);
 	}

@@ -115,6 +115,21 @@ static void unreadable_record_stays(void **state)
 	assert_int_equal(record_take_over(INTERFACE, &r, &f), 0);
 }
 
+/* A daemon that may still run after an upgrade writes no "other_dns". */
+static void old_record_is_read(void **state)
+{
+	static const char old[] =
+		"{\"netns\":7,\"src_valid_mark\":true,\"nft4\":true,\"nft6\":false,"
+		"\"dns\":\"resolvconf\",\"dns_name\":\"wg0\",\"rules\":[]}";
+	struct record r;
+
+	(void)state;
+	assert_int_equal(record_parse(&r, old, strlen(old)), 0);
+	assert_int_equal(r.dns.tool, DNS_RESOLVCONF);
+	assert_int_equal(r.other_dns.tool, DNS_NOTHING);
+	assert_true(r.src_valid_mark && r.nft4 && !r.nft6);
+}
+
 /* A namespace is taken for gone only if it is not found, and not if the search failed. */
 static void record_of_other_namespace_stays(void **state)
 {
@@ -149,6 +164,7 @@ int main(void)
 		cmocka_unit_test(valid_mark_stays),
 		cmocka_unit_test(servers_stay),
 		cmocka_unit_test(unreadable_record_stays),
+		cmocka_unit_test(old_record_is_read),
 		cmocka_unit_test(record_of_other_namespace_stays),
 	};
 

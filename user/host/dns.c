@@ -38,6 +38,11 @@ static void interface_prefix(char prefix[static DNS_NAME_LEN])
 		fclose(order);
 }
 
+bool dns_same(const struct dns *a, const struct dns *b)
+{
+	return a->tool == b->tool && !strcmp(a->name, b->name);
+}
+
 int dns_choose(struct dns *d, const char *interface, struct fault *f)
 {
 	char path[PATH_MAX], prefix[DNS_NAME_LEN];

@@ -8,6 +8,8 @@
 #ifndef WGXDP_DNS_H
 #define WGXDP_DNS_H
 
+#include <stdbool.h>
+
 #include "host/plan.h"
 #include "util/fault.h"
 
@@ -23,6 +25,9 @@ struct dns {
 	enum dns_tool tool;
 	char name[DNS_NAME_LEN]; /* how the tool names the interface: "wg0" or "tun.wg0" */
 };
+
+/* Returns true if dns_set() through @a replaces what was set through @b. */
+bool dns_same(const struct dns *a, const struct dns *b);
 
 /* Finds the tool. Returns 0, or -ENOENT with @f filled in if no tool is installed. */
 int dns_choose(struct dns *d, const char *interface, struct fault *f);

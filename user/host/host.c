@@ -184,21 +184,21 @@ static void give_up_request(struct host *h)
  * another default route (host.h). These tables are those of the killed daemon or of @failed. */
 static void give_up(struct host *h, const struct state *failed)
 {
+	struct state servers = { .path = NULL }; /* the servers of @failed that are still set */
 	struct fault f = { "" };
 
 	if (state_has_default(&h->state)) {
 		settings_unset_rules(h, &failed->rules, &h->state.rules);
-		if (failed->dns.tool && dns_unset(&failed->dns, &f)) {
+		if (dns_unset(&failed->dns, &f)) {
 			log_error("the DNS servers of the tunnel are still set: %s", f.text);
-			h->state.dns = failed->dns;
+			servers.dns = failed->dns;
 		}
 		h->state.plan.default4 |= failed->plan.default4;
 		h->state.plan.default6 |= failed->plan.default6;
-		(void)settings_write_record(h, &h->state, NULL, NULL);
+		(void)settings_write_record(h, &h->state, &servers, NULL);
 		return;
 	}
-	settings_undo(h, failed, NULL);
-	settings_undo(h, &h->state, NULL);
+	settings_undo(h, failed, &h->state);
 }
 
 static void restored_last(struct host *h)
@@ -392,6 +392,7 @@ void host_moved(struct host *h, uint32_t ifindex)
  * apply replaces. Returns 0, or -errno with @f filled in. */
 static int take_over(struct host *h, struct fault *f)
 {
+	struct fault why = { "" };
 	struct record r;
 	int result = record_take_over(h->config.interface, &r, f);
 
@@ -403,6 +404,10 @@ static int take_over(struct host *h, struct fault *f)
 	h->state.rules = r.rules;
 	h->state.dns = r.dns;
 	h->set_valid_mark = r.src_valid_mark;
+	/* A state has only one DNS tool. The daemon was killed while it changed the tool. */
+	if (dns_unset(&r.other_dns, &why))
+		log_error("some DNS servers of a daemon that was killed are still set: %s",
+			  why.text);
 	return 0;
 }
 

@@ -23,7 +23,7 @@
 bool record_is_empty(const struct record *r)
 {
 	return !r->nft4 && !r->nft6 && !r->src_valid_mark && r->dns.tool == DNS_NOTHING &&
-	       !r->rules.count;
+	       r->other_dns.tool == DNS_NOTHING && !r->rules.count;
 }
 
 uint32_t record_mark(const struct record *r)
@@ -69,9 +69,11 @@ static json_t *pack(const struct record *r)
 		json_decref(rules);
 		return NULL;
 	}
-	return json_pack("{s:I, s:b, s:b, s:b, s:s, s:s, s:o}", "netns", (json_int_t)r->netns,
-			 "src_valid_mark", r->src_valid_mark, "nft4", r->nft4, "nft6", r->nft6,
-			 "dns", tools[r->dns.tool], "dns_name", r->dns.name, "rules", rules);
+	return json_pack("{s:I, s:b, s:b, s:b, s:s, s:s, s:s, s:s, s:o}", "netns",
+			 (json_int_t)r->netns, "src_valid_mark", r->src_valid_mark, "nft4", r->nft4,
+			 "nft6", r->nft6, "dns", tools[r->dns.tool], "dns_name", r->dns.name,
+			 "other_dns", tools[r->other_dns.tool], "other_dns_name", r->other_dns.name,
+			 "rules", rules);
 }
 
 int record_write(const char *interface, const struct record *r, struct fault *f)
@@ -129,14 +131,15 @@ static int parse_dns(struct dns *dns, const char *tool, const char *name)
 
 static int parse(json_t *json, struct record *r)
 {
-	const char *tool, *name;
+	const char *tool, *name, *other_tool = "", *other_name = "";
 	int nft4, nft6, mark, err;
 	json_int_t netns;
 	json_t *rules;
 
-	if (json_unpack(json, "{s:I, s:b, s:b, s:b, s:s, s:s, s:o}", "netns", &netns,
+	if (json_unpack(json, "{s:I, s:b, s:b, s:b, s:s, s:s, s?s, s?s, s:o}", "netns", &netns,
 			"src_valid_mark", &mark, "nft4", &nft4, "nft6", &nft6, "dns", &tool,
-			"dns_name", &name, "rules", &rules) ||
+			"dns_name", &name, "other_dns", &other_tool, "other_dns_name", &other_name,
+			"rules", &rules) ||
 	    json_array_size(rules) > RULES_MAX)
 		return -EINVAL;
 	*r = (struct record){
@@ -146,6 +149,8 @@ static int parse(json_t *json, struct record *r)
 		.src_valid_mark = mark,
 	};
 	err = parse_dns(&r->dns, tool, name);
+	if (!err)
+		err = parse_dns(&r->other_dns, other_tool, other_name);
 	for (size_t i = 0; i < json_array_size(rules) && !err; i++) {
 		err = parse_rule(json_array_get(rules, i), &r->rules.list[i]);
 		r->rules.ours[i] = true;
@@ -179,12 +184,12 @@ static void keep_first(int *first, int err, struct fault *f, const struct fault 
 
 /* Forgets the servers, unless the program was not run because the system lacks resources. A program
  * that has failed is not run again, because it may block for DNS_TIMEOUT_MS each time. */
-static int undo_dns(struct record *r, struct fault *f)
+static int undo_dns(struct dns *d, struct fault *f)
 {
-	int err = dns_unset(&r->dns, f);
+	int err = dns_unset(d, f);
 
 	if (err != -EMFILE && err != -ENFILE && err != -ENOMEM && err != -EAGAIN)
-		r->dns.tool = DNS_NOTHING;
+		*d = (struct dns){ .tool = DNS_NOTHING };
 	return err;
 }
 
@@ -216,7 +221,8 @@ int record_undo(const char *interface, struct record *r, struct fault *f)
 		r->nft4 = r->nft6 = false;
 	if (r->src_valid_mark && nl)
 		keep_first(&err, undo_valid_mark(r, nl, &one), f, &one);
-	keep_first(&err, undo_dns(r, &one), f, &one);
+	keep_first(&err, undo_dns(&r->dns, &one), f, &one);
+	keep_first(&err, undo_dns(&r->other_dns, &one), f, &one);
 	netlink_close(nl);
 	return err;
 }
@@ -313,11 +319,14 @@ uint32_t host_record_mark(const char *interface)
 void host_record_unset_dns(const char *interface)
 {
 	struct record r = { .netns = 0 };
-	struct fault f = { "" };
+	struct fault f = { "" }, one = { "" };
+	int err;
 
 	if (read_record(interface, &r, NULL) || r.netns != netns_of_process("self"))
 		return;
-	if (undo_dns(&r, &f))
+	err = undo_dns(&r.dns, &f);
+	keep_first(&err, undo_dns(&r.other_dns, &one), &f, &one);
+	if (err)
 		log_error(
 			"cannot remove the DNS servers that a daemon set before it was killed: %s",
 			f.text);

@@ -6,6 +6,7 @@
  *
  *   {"netns": 4026531840, "src_valid_mark": false, "nft4": true, "nft6": true,
  *    "dns": "resolvconf", "dns_name": "tun.wg0",
+ *    "other_dns": "resolvectl", "other_dns_name": "wg0",
  *    "rules": [{"family": 4, "priority": 32764, "table": 254, "fwmark": 0, "invert": false,
  *               "suppress": 0}]}
  */
@@ -21,6 +22,9 @@ struct record {
 	bool nft4, nft6;
 	bool src_valid_mark; /* wgxdp changed the sysctl from 0 to 1 */
 	struct dns dns;
+	/* During a reload that changes the tool or the name: the other one. Daemons up to
+	 * version 0.2.0 did not write it. */
+	struct dns other_dns;
 	struct rules rules; /* only the rules that wgxdp added */
 };
 

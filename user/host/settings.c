@@ -36,7 +36,7 @@ static struct interface interface_of(const struct host *h, const struct state *s
 /* The record ----------------------------------------------------------------------------------- */
 
 /* Returns a record of everything that may have been set for the state @a or the state @b (which may
- * be NULL). A record holds only one DNS tool: the tool of @a, or the tool of @b if @a has none. */
+ * be NULL). */
 static struct record record_of(const struct host *h, const struct state *a, const struct state *b)
 {
 	struct record r = {
@@ -44,11 +44,13 @@ static struct record record_of(const struct host *h, const struct state *a, cons
 		.nft4 = a->plan.default4 || (b && b->plan.default4),
 		.nft6 = a->plan.default6 || (b && b->plan.default6),
 		.src_valid_mark = h->set_valid_mark,
-		.dns = a->dns.tool ? a->dns
-		       : b	   ? b->dns
-				   : a->dns,
+		.dns = a->dns,
 	};
 
+	if (b && !r.dns.tool)
+		r.dns = b->dns;
+	else if (b && b->dns.tool && !dns_same(&a->dns, &b->dns))
+		r.other_dns = b->dns;
 	rules_add_ours(&r.rules, &a->rules);
 	if (b)
 		rules_add_ours(&r.rules, &b->rules);
@@ -170,20 +172,21 @@ int settings_set_dns(struct host *h, const struct state *from, const struct stat
 		     struct fault *f)
 {
 	struct fault why = { "" };
-	int err;
-
 	bool dead = !from->path && from->dns.tool; /* a killed daemon has set servers */
+	int err, unset_err = 0;
 
-	(void)h;
 	if (plan_same_dns(&from->plan, &to->plan) && !dead)
 		return 0;
 	if (!to->plan.servers.count)
 		err = dns_unset(&from->dns, &why);
 	else
 		err = dns_set(&to->dns, &to->plan, &why);
-	if (!err && to->plan.servers.count && from->dns.tool &&
-	    (from->dns.tool != to->dns.tool || strcmp(from->dns.name, to->dns.name) != 0))
-		err = dns_unset(&from->dns, &why);
+	/* Keep the servers of @from until those of @to are set, unless @to is the last state: its
+	 * servers were set before, and those of @from must not stay. */
+	if ((!err || h->sequence.thorough) && to->plan.servers.count && from->dns.tool &&
+	    !dns_same(&from->dns, &to->dns))
+		unset_err = dns_unset(&from->dns, err ? NULL : &why);
+	err = err ? err : unset_err;
 	return err ? fault(f, err, "%s: DNS: %.400s", to->path ?: from->path, why.text) : 0;
 }
 
