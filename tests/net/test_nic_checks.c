@@ -104,11 +104,28 @@ static void partly_failed_reads(void **state)
 	netlink_close(b);
 }
 
+/* The kernel lists the filters of a qdisc "ingress" for both sides, though they only see received
+ * packets. */
+static void ingress_qdisc(void **state)
+{
+	struct nic_bypassed found;
+
+	(void)state;
+	assert_int_equal(system("tc qdisc add dev v0 ingress && tc filter add dev v0 ingress "
+				"protocol ip prio 7 u32 match u32 0 0 flowid 1:1"),
+			 0);
+	found = nic_checks_bypassed(nl, netfilter, ifindex, "v0");
+	assert_string_equal(found.egress, "");
+	assert_string_equal(found.ingress, "the tc ingress filters");
+	assert_string_equal(found.unread, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(failed_reads, setup, teardown),
 		cmocka_unit_test_setup_teardown(partly_failed_reads, setup, teardown),
+		cmocka_unit_test_setup_teardown(ingress_qdisc, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

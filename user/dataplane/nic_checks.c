@@ -2,6 +2,7 @@
 #include "dataplane/nic_checks.h"
 
 #include <errno.h>
+#include <linux/pkt_sched.h>
 #include <string.h>
 
 #include "bpf/tclink.h"
@@ -81,7 +82,7 @@ struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netf
 	struct nft_hooks hooks = { .route = "" };
 	/* On failure, nft_hooks_read() leaves @hooks empty. */
 	int chains = netfilter ? nft_hooks_read(netfilter, name, &hooks) : 0;
-	int qdisc = netlink_root_qdisc(nl, ifindex, kind);
+	int qdisc = netlink_qdisc(nl, ifindex, TC_H_ROOT, kind);
 	int egress = tclink_has_others(ifindex, TCLINK_EGRESS);
 	int ingress = tclink_has_others(ifindex, TCLINK_INGRESS);
 

@@ -63,10 +63,11 @@ void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx);
 
 #define NETLINK_QDISC_LEN 16
 
-/* Finds a root qdisc that was configured on the link. Such a qdisc has a handle; the kernel's
- * default qdisc has none. Returns 1 and fills in its kind ("tbf", "cake"), 0 if there is none, or
- * -errno. */
-int netlink_root_qdisc(struct netlink *nl, uint32_t ifindex, char kind[static NETLINK_QDISC_LEN]);
+/* Finds a qdisc that was configured on the link: with @parent TC_H_ROOT, the root qdisc; with
+ * TC_H_CLSACT, the qdisc "clsact" or "ingress". Such a qdisc has a handle; the kernel's default
+ * qdisc has none. Returns 1 and fills in @kind ("tbf", "cake"), 0 if there is none, or -errno. */
+int netlink_qdisc(struct netlink *nl, uint32_t ifindex, uint32_t parent,
+		  char kind[static NETLINK_QDISC_LEN]);
 
 struct netlink_drops {
 	uint64_t rx_dropped, tx_dropped;

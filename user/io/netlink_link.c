@@ -225,8 +225,9 @@ void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx)
 	*tx = *tx ? *tx : 1;
 }
 
-struct root_qdisc {
+struct qdisc_search {
 	int ifindex;
+	uint32_t parent;
 	char *kind;
 	bool found;
 };
@@ -234,31 +235,32 @@ struct root_qdisc {
 static int take_qdisc(const struct nlmsghdr *nlh, void *ctx)
 {
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(nlh);
-	struct root_qdisc *root = ctx;
+	struct qdisc_search *s = ctx;
 	const struct nlattr *kind;
 
 	if (nlh->nlmsg_type != RTM_NEWQDISC || mnl_nlmsg_get_payload_len(nlh) < sizeof(*tc) ||
-	    tc->tcm_ifindex != root->ifindex || tc->tcm_parent != TC_H_ROOT || !tc->tcm_handle)
+	    tc->tcm_ifindex != s->ifindex || tc->tcm_parent != s->parent || !tc->tcm_handle)
 		return 0;
 	kind = netlink_attr(nlh, sizeof(*tc), TCA_KIND, 1);
 	if (kind)
-		netlink_copy_text(root->kind, NETLINK_QDISC_LEN, kind);
-	root->found = true;
+		netlink_copy_text(s->kind, NETLINK_QDISC_LEN, kind);
+	s->found = true;
 	return 0;
 }
 
-int netlink_root_qdisc(struct netlink *nl, uint32_t ifindex, char kind[static NETLINK_QDISC_LEN])
+int netlink_qdisc(struct netlink *nl, uint32_t ifindex, uint32_t parent,
+		  char kind[static NETLINK_QDISC_LEN])
 {
 	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETQDISC, NLM_F_DUMP);
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
-	struct root_qdisc root = { (int)ifindex, kind, false };
+	struct qdisc_search s = { (int)ifindex, parent, kind, false };
 	int err;
 
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
 	*kind = '\0';
-	err = netlink_dump(nl, nlh, take_qdisc, &root, NULL);
-	return err ? err : root.found;
+	err = netlink_dump(nl, nlh, take_qdisc, &s, NULL);
+	return err ? err : s.found;
 }
 
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up)
