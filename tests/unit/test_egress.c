@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_egress.c - packets that waited for a session leave together, in order and only once; how
- * peers share a slow NIC; and how many packets a turn sends. */
+/* test_egress.c - packets that waited for a session leave together, in order and only once; and how
+ * peers share a slow NIC. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,15 +10,10 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "io/encap.h"
-#include "io/tun.h"
 #include "path/chain.h"
-#include "wg/allowedips.h"
-#include "wg/device.h"
 #include "wg/peer.h"
 
 #define PEERS 5
@@ -275,8 +270,8 @@ static void test_next_session(void **state)
 		assert_int_equal(sent.index[FRAME_BATCH - 3 + i], 77);
 }
 
-/* 6. A turn of the worker's loop may have several batches, whose sessions were all chosen before a
- * suspend. After the suspend, chain_time_passed() therefore returns true at every call in this
+/* 6. A turn of the worker's loop may send several batches, and the sessions of some were chosen
+ * before a suspend. After the suspend, chain_time_passed() therefore returns true at every call in this
  * turn. */
 static void test_held_up_twice(void **state)
 {
@@ -395,50 +390,6 @@ static void test_refreshed_meanwhile(void **state)
 	assert_int_equal(queue.used, 0);
 }
 
-static void free_at_once(void *ctx, void *object, void (*free_fn)(void *))
-{
-	(void)ctx;
-	free_fn(object);
-}
-
-/* 11. A turn reads and sends a portion of 64 packets at a time, and ends when the packets made 256
- * messages, or when the TUN device is empty. */
-static void test_portions(void **state)
-{
-	const struct prefix p = { .family = AF_INET, .length = 32, .addr = { 10, 0, 0, 2 } };
-	struct device device = { .allowed = allowedips_new(free_at_once, NULL) };
-	struct allowedips_list list = { 0 };
-	uint8_t packet[TEXT_LEN] = { 0x45, [3] = TEXT_LEN, [16] = 10, [19] = 2 };
-	int fds[2], size = 1 << 20;
-	struct tun tun = { 0 };
-
-	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds), 0);
-	assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
-	assert_int_equal(allowedips_insert(device.allowed, &p, &peers[0], &list), 0);
-	tun.fd = fds[0];
-	worker.config.tun = &tun;
-	worker.config.device = &device;
-	worker.egress.buffer = malloc(EGRESS_BUFFER_LEN);
-	assert_non_null(worker.egress.buffer);
-	for (unsigned i = 0; i < FRAME_BATCH + 100; i++) {
-		packet[20] = (uint8_t)i;
-		assert_int_equal(write(fds[1], packet, sizeof(packet)), sizeof(packet));
-	}
-	assert_int_equal(egress_run(&worker), FRAME_BATCH);
-	assert_int_equal(sent.batches, FRAME_BATCH / 64);
-	assert_int_equal(egress_run(&worker), 100);
-	assert_int_equal(sent.batches, FRAME_BATCH / 64 + 2);
-	assert_int_equal(egress_run(&worker), 0);
-	assert_int_equal(sent.messages, FRAME_BATCH + 100);
-	for (unsigned i = 0; i < sent.messages; i++)
-		assert_int_equal(sent.text[i][20], (uint8_t)i);
-	free(worker.egress.buffer);
-	allowedips_free(device.allowed);
-	close(fds[0]);
-	close(fds[1]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,7 +403,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_even_shares, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shares_of_each_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refreshed_meanwhile, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_portions, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

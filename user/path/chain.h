@@ -92,9 +92,10 @@ struct egress {
 };
 
 /* The largest packet that the host sends into the tunnel, and the size of the buffer for the
- * packets of one batch. */
+ * packets that are read and sent together. In a larger buffer, they would leave the cache before
+ * they are sent (docs/performance.md). */
 #define EGRESS_PACKET_MAX 65536
-#define EGRESS_BUFFER_LEN (8 * (EGRESS_PACKET_MAX + 64))
+#define EGRESS_BUFFER_LEN (3 * (EGRESS_PACKET_MAX + 64))
 
 struct port {
 	struct transport *transport;
@@ -151,7 +152,8 @@ struct worker {
 	uint64_t probed_turns;	/* value of @turns at the last worker_probe(), or TURNS_UNKNOWN */
 };
 
-/* Each function handles one batch and returns the number of packets in it. */
+/* ingress_run() handles one batch, egress_run() up to three portions, which make at least
+ * FRAME_BATCH messages if the host has queued enough. Both return the number of packets. */
 unsigned ingress_run(struct worker *w, struct transport *transport);
 unsigned egress_run(struct worker *w);
 

@@ -29,21 +29,20 @@
 #include "path/tunnel_loop.h"
 #include "wgxdp/limits.h"
 
-/* The worker reads packets until they make at least this many messages (a portion), then seals and
- * sends these messages, and then reads again. A large packet (GSO) makes many messages. With a
- * smaller portion, fewer messages can be sent by one call (UDP_SEGMENT). With a larger portion,
- * plaintext and ciphertext leave the cache before they are sent (docs/performance.md). */
-#define PORTION 64
+/* In a turn, the worker reads, seals and sends at most this many portions. So packets that arrive
+ * during each send cannot keep the worker from receiving. */
+#define PORTIONS_PER_TURN 3
 
-/* Reads a portion, or less if the TUN device has no more packets. Adds its messages to *@messages.
- * A refused packet counts as one message, so that a long run of refused packets also ends the
- * portion. */
+/* Reads a portion: packets until the buffer is full, until they make FRAME_BATCH messages together
+ * with the portions before, or until the TUN device has no more packets. Adds the messages to
+ * *@messages. A large packet (GSO) makes many messages. A refused packet counts as one message, so
+ * that a long run of refused packets ends, too. */
 static unsigned read_tun(struct worker *w, unsigned *messages)
 {
 	uint8_t *at = w->egress.buffer, *end = at + EGRESS_BUFFER_LEN;
-	unsigned n = 0, enough = *messages + PORTION;
+	unsigned n = 0;
 
-	while (*messages < enough && end - at >= EGRESS_PACKET_MAX + WIRE_PADDING) {
+	while (*messages < FRAME_BATCH && end - at >= EGRESS_PACKET_MAX + WIRE_PADDING) {
 		struct out_packet *p = &w->egress.packets[n];
 		struct virtio_net_hdr vnet;
 		int len = tun_read(w->config.tun, &vnet, at, EGRESS_PACKET_MAX);
@@ -296,18 +295,19 @@ static void send_portion(struct worker *w, unsigned n)
 
 unsigned egress_run(struct worker *w)
 {
-	unsigned packets = 0, messages = 0, before;
+	unsigned packets = 0, messages = 0;
 
-	/* Read again, because the host may have queued more packets meanwhile. After a portion of
-	 * one message this is unlikely: the message is often a request or an ACK, and the host then
-	 * waits. */
-	do {
-		unsigned n;
+	for (unsigned portion = 0; portion < PORTIONS_PER_TURN && messages < FRAME_BATCH;
+	     portion++) {
+		unsigned before = messages, n = read_tun(w, &messages);
 
-		before = messages;
-		n = read_tun(w, &messages);
-		send_portion(w, n);
+		if (n)
+			send_portion(w, n);
 		packets += n;
-	} while (messages > before + 1 && messages < FRAME_BATCH);
+		/* The host may have queued more packets meanwhile, but hardly after a portion of
+		 * one message: this is often a request or an ACK, and the host then waits. */
+		if (messages <= before + 1)
+			break;
+	}
 	return packets;
 }

@@ -295,7 +295,7 @@ static void count_turn(struct worker *w)
 
 /* Returns true if the worker must call poll() before its next turn. A turn that moved few packets
  * has usually emptied the UDP sockets and the TUN queue (unless the packets were large: a few of
- * them fill a batch). Another turn right away would probably cost three system calls and find
+ * them fill a turn). Another turn right away would probably cost three system calls and find
  * nothing. A worker with AF_XDP sockets runs another turn anyway, because a look at their rings
  * needs no system call. With busy polling, the worker calls poll() only when no packet has moved
  * for busy_poll_ns. */
