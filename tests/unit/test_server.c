@@ -418,8 +418,8 @@ static void eviction(void **state)
 	close(fds[2]);
 	fds[2] = extra;
 
-	/* All other clients have unread answers, so the client that was idle longest is
-	 * disconnected. */
+	/* Every connected client now has unread answers. The new client replaces the one that has
+	 * been idle longest. */
 	extra = dial(w);
 	assert_int_equal(closed, 2);
 	say(w, extra, "big\n");

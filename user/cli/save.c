@@ -18,7 +18,9 @@
 #include "wgxdp/control.h"
 
 #define TIMEOUT_S 30
-#define SETTLE_S 20 /* less than TimeoutStopSec of the unit, because detach saves, too */
+/* How long to wait for the end of a reload. When systemd stops the unit, `wgxdp detach` may save,
+ * and so wait, too. So the time is less than the unit's TimeoutStopSec. */
+#define SETTLE_S 20
 #define READ_SIZE 65536
 #define REPLY_MAX (1U << 30) /* bytes, as in ctlclient.c */
 
@@ -90,8 +92,8 @@ static int settle(const char *interface, struct fault *f)
 	json_decref(reply);
 	if (err == -ETIMEDOUT)
 		return fault(f, err,
-			     "%s: a reload has not ended within %u s, or the daemon is stopped; "
-			     "save again when `wgxdp reload %s%s` has ended",
+			     "%s: a reload still runs after %u s, or the daemon hangs; "
+			     "run `wgxdp reload %s%s`, and save again when it has ended",
 			     interface, SETTLE_S, fault_dashes(interface), interface);
 	return err == -EREMOTEIO ? 0 : err;
 }

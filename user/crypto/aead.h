@@ -43,7 +43,8 @@ struct aead_job {
 	uint8_t *dst;
 	uint32_t len; /* bytes of plaintext, without the tag; 0..AEAD_LEN_MAX */
 	bool ok;      /* set by opening: the tag was right, and dst holds the plaintext */
-	/* Sealing only: the plaintext before and after the bytes at src; 0 = none. */
+	/* Sealing only: the plaintext before and after the bytes at src; 0 = none. Opening needs
+	 * 0 in both. */
 	uint32_t head_len; /* bytes at the start, which lie at dst */
 	uint32_t pad_len;  /* zero bytes at the end, which are not read from src */
 };

@@ -47,8 +47,8 @@
 #pragma GCC pop_options
 #endif
 
-/* Checks every feature that the target above names. AVX512DQ must be among them, because gcc 12
- * emits its instructions for both backends even without it in the target. */
+/* Checks every feature that the target above names. The target names AVX512DQ because gcc 12 emits
+ * AVX512DQ instructions here even if the target does not allow them. */
 static bool usable(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&

@@ -82,7 +82,7 @@ int record_write(const char *interface, const struct record *r, struct fault *f)
 	json_t *json = record_is_empty(r) ? NULL : pack(r);
 
 	record_file_path(path, interface, SUFFIX);
-	/* Do not give NULL to record_file_write(), because that would remove the last record. */
+	/* Only an empty record may become NULL: record_file_write() then deletes the file. */
 	if (!json && !record_is_empty(r))
 		return fault(f, -ENOMEM, "%s: out of memory", path);
 	return record_file_write(path, json, f);
