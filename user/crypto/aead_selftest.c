@@ -79,8 +79,8 @@ static void run(void (*batch)(struct aead_job *, size_t), struct scratch *s, siz
 	}
 }
 
-/* Moves the first bytes of each plaintext to dst: one or two whole blocks of ChaCha20, as the worker
- * does with a segment, or a length that is not a multiple of 64. */
+/* Moves the first bytes of each plaintext to dst: one or two whole blocks of ChaCha20, as the
+ * worker does with a segment, or a length that is not a multiple of 64. */
 static void split(struct scratch *s)
 {
 	for (size_t i = 0; i < N_JOBS; i++) {
