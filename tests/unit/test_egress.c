@@ -271,8 +271,8 @@ static void test_next_session(void **state)
 }
 
 /* 6. A turn of the worker's loop may send several batches, and the sessions of some were chosen
- * before a suspend. After the suspend, chain_time_passed() therefore returns true at every call in this
- * turn. */
+ * before a suspend. After the suspend, chain_time_passed() therefore returns true at every call in
+ * this turn. */
 static void test_held_up_twice(void **state)
 {
 	(void)state;

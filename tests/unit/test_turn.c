@@ -58,8 +58,9 @@ static void queue_packet(const struct virtio_net_hdr *vnet, size_t len)
 static void queue_small(uint8_t number)
 {
 	const struct virtio_net_hdr none = { 0 };
-	const struct segment s = { .udp = true, .host = 2, .ttl = 64, .payload = 8, .fill = number };
+	struct segment s = { .udp = true, .host = 2, .ttl = 64, .payload = 8 };
 
+	s.fill = number;
 	queue_packet(&none, segment_build(&s, packet));
 }
 
