@@ -13,8 +13,10 @@
 #include "bpf/ingress_copy.h"
 #include "bpf/xdplink.h"
 #include "util/log.h"
+#include "util/open_files.h"
 
 #define PROGRAM "wgxdp_ingress"
+#define CHAIN_FILES 48 /* more than libxdp opens to load the dispatcher and our program */
 
 struct chainlink {
 	struct ingress_bpf *skel; /* our copy of the BPF object; only its XDP program is loaded */
@@ -139,8 +141,11 @@ int chainlink_open(struct chainlink **c, const struct ingress_bpf *owner, uint32
 	struct fault copy = { "" };
 	struct chainlink *new;
 	bool is_native;
-	int err = check_kernel(nic, f);
+	int err = open_files_room(CHAIN_FILES);
 
+	if (err)
+		return fault(f, err, "%s: cannot share the NIC: %s", nic, strerror(-err));
+	err = check_kernel(nic, f);
 	if (err)
 		return err;
 	libxdp_set_print(log_libxdp_message);

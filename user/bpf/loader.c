@@ -12,6 +12,7 @@
 #include "bpf/loader_private.h"
 #include "bpf/xdplink.h"
 #include "util/log.h"
+#include "util/open_files.h"
 #include "util/secure.h"
 
 /* --- load ------------------------------------------------------------------------------------ */
@@ -50,6 +51,9 @@ int loader_load_fault(int err, struct fault *f)
 			     "in addition to CAP_BPF");
 	case -ENOMEM:
 		return fault(f, err, "cannot load the BPF program: out of memory");
+	case -EMFILE:
+	case -ENFILE:
+		return fault(f, err, "cannot load the BPF program: %s", strerror(-err));
 	default:
 		return fault(
 			f, -ENOTSUP,
@@ -80,6 +84,18 @@ static void read_clock(struct loader *l)
 			  strerror(-err));
 }
 
+static int load_ingress(struct loader *l, struct fault *f)
+{
+	int err = open_files_room(LOAD_FILES);
+
+	errno = 0;
+	if (!err)
+		l->skel = ingress_bpf__open_and_load();
+	if (!err && !l->skel)
+		err = errno ? -errno : -ENOTSUP;
+	return err ? loader_load_fault(err, f) : 0;
+}
+
 int loader_new(struct loader **l, const char *interface, struct fault *f)
 {
 	struct loader *new = calloc(1, sizeof(*new));
@@ -98,12 +114,9 @@ int loader_new(struct loader **l, const char *interface, struct fault *f)
 		err = fault(f, -ENOMEM, "cannot load the BPF program: out of memory");
 		goto free_loader;
 	}
-	errno = 0;
-	new->skel = ingress_bpf__open_and_load();
-	if (!new->skel) {
-		err = loader_load_fault(errno ? -errno : -ENOTSUP, f);
+	err = load_ingress(new, f);
+	if (err)
 		goto free_loader;
-	}
 	err = loader_maps_init(new, f);
 	if (err)
 		goto free_loader;
@@ -215,11 +228,14 @@ static int load_generic(struct loader *l, const char *nic, struct fault *f)
 	if (err)
 		return fault(f, err, "%s: cannot attach XDP in generic mode: %s; use --rx udp", nic,
 			     copy.text);
-	err = ingress_bpf__load(l->generic);
+	err = open_files_room(LOAD_FILES) ?: ingress_bpf__load(l->generic);
 	if (!err)
 		return 0;
 	ingress_bpf__destroy(l->generic);
 	l->generic = NULL;
+	if (fault_is_limit(err))
+		return fault(f, err, "%s: cannot attach XDP in generic mode: %s", nic,
+			     strerror(-err));
 	return fault(
 		f, -ENOTSUP,
 		"%s: cannot attach XDP in generic mode: the kernel refuses the program that "

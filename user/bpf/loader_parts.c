@@ -10,6 +10,7 @@
 #include "bpf/reuseport.skel.h"
 #include "bpf/tunnel.skel.h"
 #include "util/log.h"
+#include "util/open_files.h"
 
 /* Opens a BPF object and loads it with the maps of @owner instead of its own maps. */
 static int load_with_maps(struct bpf_object **object, const char *name, const void *elf,
@@ -45,7 +46,9 @@ static int load_part(const struct loader *l, struct bpf_object **object, const c
 	size_t elf_len;
 	int err = 0;
 
-	if (!*object) {
+	if (!*object)
+		err = open_files_room(LOAD_FILES);
+	if (!*object && !err) {
 		elf = elf_bytes(&elf_len);
 		err = load_with_maps(object, name, elf, elf_len, l->skel->obj);
 	}
@@ -78,6 +81,9 @@ int loader_attach_tunnel(struct loader *l, uint32_t ifindex, bool force_clsact, 
 
 	if (err)
 		return err;
+	err = open_files_room(1); /* if_indextoname() opens a socket */
+	if (err)
+		return fault(f, err, "interface %u: %s", ifindex, strerror(-err));
 	if (!if_indextoname(ifindex, name))
 		return fault(f, -ENODEV, "interface %u: no such interface; see `ip link`", ifindex);
 	err = attach_side(&l->ingress, l->tunnel, "wgxdp_inject", TCLINK_INGRESS, &target, f);

@@ -49,6 +49,9 @@ struct loader {
  * multiple of 8 bytes, but this size is already such a multiple. */
 #define PER_CPU_VALUE sizeof(struct peer_stats_value)
 
+/* The most files that are opened to load one of our BPF objects. */
+#define LOAD_FILES 32
+
 /* Explains in @f why loading has failed with @err. Returns the error that loader_new() returns. */
 int loader_load_fault(int err, struct fault *f);
 

@@ -193,22 +193,14 @@ static int claim_directory(const char *path, struct fault *why)
 	return err ? err : fd;
 }
 
-static void remove_contents(int dir_fd)
+static void remove_contents(DIR *dir)
 {
-	int fd = dup(dir_fd);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *e;
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
 	rewinddir(dir);
 	while ((e = readdir(dir)))
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			unlinkat(dir_fd, e->d_name, 0);
-	closedir(dir);
+			unlinkat(dirfd(dir), e->d_name, 0);
 }
 
 /* --- an interface's pins --------------------------------------------------------------------- */
@@ -218,17 +210,23 @@ static void remove_contents(int dir_fd)
 static int claim(struct pins *p, const char *interface)
 {
 	char path[PINS_PATH_MAX];
-	int err = write_path(path, interface);
+	int err = write_path(path, interface), fd;
 
 	if (err)
 		return fault(&p->why, err, "\"%s\" is not a valid interface name", interface);
 	err = check_root(&p->why);
 	if (err)
 		return err;
-	p->dir_fd = claim_directory(path, &p->why);
-	if (p->dir_fd < 0)
-		return p->dir_fd;
-	remove_contents(p->dir_fd);
+	fd = claim_directory(path, &p->why);
+	if (fd < 0)
+		return fd;
+	p->dir = fdopendir(fd);
+	if (!p->dir) {
+		err = fault(&p->why, -errno, "%s: %s", path, strerror(errno));
+		close(fd);
+		return err;
+	}
+	remove_contents(p->dir);
 	memcpy(p->path, path, sizeof(path));
 	return 0;
 }
@@ -237,7 +235,7 @@ void pins_init(struct pins *p, const char *interface)
 {
 	int err;
 
-	*p = (struct pins){ .dir_fd = -1 };
+	*p = (struct pins){ 0 };
 	err = ensure_bpffs(&p->why);
 	if (!err)
 		err = claim(p, interface);
@@ -249,10 +247,11 @@ void pins_done(struct pins *p)
 {
 	if (!p->path[0])
 		return;
-	remove_contents(p->dir_fd);
+	remove_contents(p->dir);
 	rmdir(p->path);
 	rmdir(PARENT); /* fails, as intended, if other interfaces have directories in it */
-	close(p->dir_fd);
+	closedir(p->dir);
+	p->dir = NULL;
 	p->path[0] = '\0';
 }
 
@@ -272,7 +271,7 @@ void pins_add(struct pins *p, const char *name, int fd)
 
 void pins_clean(const char *interface)
 {
-	struct pins p = { .dir_fd = -1 };
+	struct pins p = { 0 };
 	char path[PINS_PATH_MAX];
 
 	if (is_bpffs() && !write_path(path, interface) && !access(path, F_OK) &&

@@ -18,6 +18,7 @@
 #ifndef WGXDP_PINS_H
 #define WGXDP_PINS_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,7 +30,7 @@
 
 struct pins {
 	char path[PINS_PATH_MAX]; /* path of the directory; "" = unpinned */
-	int dir_fd;	  /* fd of the directory, which holds the lock; valid only if pinned */
+	DIR *dir;	  /* the directory; its descriptor holds the lock; NULL = unpinned */
 	struct fault why; /* why the maps are not pinned */
 };
 

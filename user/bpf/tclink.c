@@ -277,6 +277,9 @@ static int attach_fault(int err, const char *name, struct fault *f)
 			     name);
 	case -ENODEV:
 		return fault(f, err, "%s: no such interface; see `ip link`", name);
+	case -EMFILE:
+	case -ENFILE:
+		return fault(f, err, "%s: cannot attach a TC program: %s", name, strerror(-err));
 	default:
 		return fault(f, -ENOTSUP,
 			     "%s: cannot attach a TC program: %s; it needs a kernel with tcx "

@@ -160,6 +160,9 @@ static int attach_fault(int err, uint32_t ifindex, const char *nic, bool native,
 			"%s: cannot attach XDP: not permitted; run as root or with CAP_BPF and "
 			"CAP_NET_ADMIN",
 			nic);
+	case -EMFILE:
+	case -ENFILE:
+		return fault(f, err, "%s: cannot attach XDP: %s", nic, strerror(-err));
 	case -ENODEV:
 	case -EINVAL: /* bpf_link_create returns this for an unknown ifindex */
 		if (!if_indextoname(ifindex, (char[IF_NAMESIZE]){ 0 }))

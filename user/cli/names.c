@@ -138,7 +138,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 		if (name->known || name->looking || now_ns < name->look_up_ns)
 			continue;
 		if (!resolver_look_up(w->resolver, name->peer->host, on_answer, name)) {
-			w->err = fault(w->f, -ENOMEM, "out of memory or file descriptors");
+			w->err = fault(w->f, -ENOMEM, "cannot look up names: out of memory");
 			return;
 		}
 		name->looking = true;
@@ -214,9 +214,9 @@ int names_resolve(struct conf *conf, uint32_t fwmark, struct fault *f)
 		goto out;
 	w.loop = loop_new();
 	w.resolver = w.loop ? resolver_new(w.loop, fwmark) : NULL;
-	w.netlink = netlink_open();
-	err = w.resolver && w.netlink ? wait_for_names(&w)
-				      : fault(f, -ENOMEM, "out of memory or file descriptors");
+	w.netlink = w.resolver ? netlink_open() : NULL;
+	err = w.netlink ? wait_for_names(&w)
+			: fault(f, -errno, "cannot look up names: %s", strerror(errno));
 out:
 	netlink_close(w.netlink);
 	resolver_free(w.resolver);

@@ -28,7 +28,7 @@ static int start_core(struct daemon *d, struct fault *f)
 	};
 	d->loop = loop_new();
 	if (!d->loop)
-		return fault(f, -ENOMEM, "out of memory or file descriptors");
+		return fault(f, -errno, "cannot start the daemon: %s", strerror(errno));
 	err = core_init(&d->core, d->loop, d->options, &d->env, &d->mapsync, f);
 	if (err)
 		return err;
@@ -123,7 +123,7 @@ static int start_sync(struct daemon *d, enum log_level quiet_level, struct fault
 	diag_init(&d->diag, d->loop, &d->dataplane, quiet_level);
 	if (!err)
 		err = names_init(&d->names, d->loop, &d->core.device, &d->nexthops, &d->dataplane);
-	return err ? fault(f, err, "out of memory or file descriptors") : 0;
+	return err ? fault(f, err, "cannot start the daemon: %s", strerror(-err)) : 0;
 }
 
 static int start_sockets(struct daemon *d, struct fault *f)

@@ -6,6 +6,7 @@
 #include "daemon/daemon_private.h"
 #include "util/log.h"
 #include "util/notify.h"
+#include "util/open_files.h"
 
 /* Up and down --------------------------------------------------------------------------------- */
 
@@ -114,6 +115,9 @@ void daemon_neighbour_managed(void *ctx, const struct encap_next *next, bool man
 		log_info("cannot write the crash record: %s", strerror(-err));
 }
 
+/* The most files that tunnel_look() opens at a time, to ask the kernel about the interface. */
+#define LOOK_FILES 4
+
 /* Starts the data plane. The interface is up, but the daemon may not have read the kernel's
  * notification of this yet, so tunnel_look() reads the state of the interface. */
 static int host_start(void *ctx, struct fault *f)
@@ -121,7 +125,9 @@ static int host_start(void *ctx, struct fault *f)
 	struct daemon *d = ctx;
 
 	tunnel_look(&d->tunnel);
-	return d->dataplane.up ? 0 : fault(f, -ENETDOWN, "the tunnel cannot be started");
+	return d->dataplane.up ? 0
+			       : fault(f, open_files_room(LOOK_FILES) ?: -ENETDOWN,
+				       "the tunnel cannot be started");
 }
 
 static int host_set_fwmark(void *ctx, uint32_t fwmark)

@@ -84,7 +84,7 @@ static int make_one(struct workers *w, unsigned id, struct fault *f)
 		return err;
 	w->count = id + 1;
 	w->handoffs[id] = config.handoff = handoff_new();
-	err = config.handoff ? worker_new(&w->list[id], &config) : -ENOMEM;
+	err = config.handoff ? worker_new(&w->list[id], &config) : -errno;
 	return err ? fault(f, err, "worker %u: %s", id, strerror(-err)) : 0;
 }
 

@@ -17,12 +17,14 @@
 #include "io/afxdp_private.h"
 #include "io/encap.h"
 #include "io/xsk_owners.h"
+#include "util/open_files.h"
 #include "wgxdp/limits.h"
 
 #define FRAMES_DEFAULT 4096
 #define PROBE_FRAMES 64
 #define KERNEL_HEADROOM 256 /* XDP_PACKET_HEADROOM, taken from each chunk */
 #define BUSY_POLL_BUDGET 64 /* packets per poll; the most that drivers are tested with */
+#define SOCKET_FILES 4	    /* the most files that libxdp opens for a socket */
 #define LINK_HEADER_MAX 22  /* Ethernet and two VLAN tags; see chunk_for() */
 
 /* How long the bind to a busy queue is repeated, and the pause between two attempts. The kernel
@@ -85,8 +87,10 @@ static int open_socket(struct afxdp *a, const struct afxdp_config *config)
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 		.bind_flags = XDP_USE_NEED_WAKEUP,
 	};
-	int err;
+	int err = open_files_room(SOCKET_FILES);
 
+	if (err)
+		return err;
 	if (config->zero_copy == AFXDP_ZC_ON)
 		socket.bind_flags |= XDP_ZEROCOPY;
 	else if (config->zero_copy == AFXDP_ZC_OFF || config->generic)

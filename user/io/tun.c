@@ -21,6 +21,7 @@
 
 #include "io/netlink_request.h"
 #include "io/vnet.h"
+#include "util/open_files.h"
 
 #define TUN_DEVICE "/dev/net/tun"
 #define TX_QUEUE_LEN 1000 /* packets; a full queue drops packets and does not slow the sender */
@@ -187,6 +188,7 @@ static int set_up_queue(struct tun *t)
 {
 	int vnet_len = TUN_VNET_LEN, flags = fcntl(t->fd, F_GETFL);
 	struct ifreq ifr = { 0 };
+	int err;
 
 	if (flags < 0 || fcntl(t->fd, F_SETFL, flags | O_NONBLOCK) ||
 	    fcntl(t->fd, F_SETFD, FD_CLOEXEC) || ioctl(t->fd, TUNGETIFF, &ifr))
@@ -199,7 +201,8 @@ static int set_up_queue(struct tun *t)
 	if (ioctl(t->fd, TUNSETOFFLOAD, t->offloads))
 		return -errno;
 	t->ifindex = if_nametoindex(t->name);
-	return t->ifindex ? 0 : -errno;
+	err = t->ifindex ? 0 : -errno;
+	return err ? open_files_room(1) ?: err : 0;
 }
 
 static int configure(const struct tun *t, uint32_t mtu, struct fault *f)
@@ -241,6 +244,8 @@ int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct
 			     name, sizeof(opened.name) - 1);
 	if (given_fd < 0)
 		opened.fd = open(TUN_DEVICE, O_RDWR | O_CLOEXEC);
+	if (opened.fd < 0 && fault_is_limit(-errno))
+		return fault(f, -errno, TUN_DEVICE ": %s", strerror(errno));
 	if (opened.fd < 0)
 		return fault(f, -errno, TUN_DEVICE ": %s; %s", strerror(errno),
 			     errno == ENOENT ? "run `modprobe tun`, or add the device to the "

@@ -50,7 +50,7 @@ struct unsent_packet {
 
 struct handoff;
 
-struct handoff *handoff_new(void); /* returns NULL when out of memory or descriptors */
+struct handoff *handoff_new(void); /* returns NULL and sets errno on failure */
 void handoff_free(struct handoff *h);
 
 /* Returns an eventfd. handoff_kick() and handoff_wake() make the eventfd readable, and

@@ -350,21 +350,25 @@ static void *thread_main(void *arg)
 int worker_new(struct worker **out, const struct worker_config *config)
 {
 	struct worker *w = aligned_alloc(64, (sizeof(*w) + 63) & ~(size_t)63);
+	int err;
 
 	if (!w)
 		return -ENOMEM;
 	memset(w, 0, sizeof(*w));
 	w->config = *config;
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	err = w->wake_fd < 0 ? -errno : 0;
 	w->offloads = config->offloads;
 	w->netlink = netlink_open();
 	w->egress.buffer = malloc(EGRESS_BUFFER_LEN + EGRESS_PACKET_MAX);
 	w->egress.scratch = w->egress.buffer + EGRESS_BUFFER_LEN;
 	w->egress.lanes = calloc(WORKER_PORTS_MAX, sizeof(*w->egress.lanes));
-	if (w->wake_fd < 0 || !w->egress.buffer || !w->egress.lanes ||
-	    !spsc_init(&w->flushes, FLUSHES_LEN, sizeof(uint32_t))) {
+	if (!w->egress.buffer || !w->egress.lanes ||
+	    !spsc_init(&w->flushes, FLUSHES_LEN, sizeof(uint32_t)))
+		err = -ENOMEM;
+	if (err) {
 		worker_free(w);
-		return -ENOMEM;
+		return err;
 	}
 	*out = w;
 	return 0;

@@ -220,7 +220,7 @@ int handshake_rx_init(struct handshake_rx *rx, const struct handshake_rx_config 
 	*rx = (struct handshake_rx){ .config = *config, .leader_fd = -1 };
 	loop_timer_init(&rx->rest_timer, config->loop, handle_rest, rx);
 	rx->inbox = handoff_new();
-	return rx->inbox ? 0 : -ENOMEM;
+	return rx->inbox ? 0 : -errno;
 }
 
 void handshake_rx_done(struct handshake_rx *rx)

@@ -201,6 +201,7 @@ void tunnel_look(struct tunnel *t)
 {
 	struct visit v = { .t = t, .fn = read_link };
 	int err = visit(&v);
+	struct fault f;
 
 	if (!err) {
 		link_changed(t, &v.link);
@@ -209,8 +210,9 @@ void tunnel_look(struct tunnel *t)
 	} else if (err == -ENODEV || err == -EAGAIN) { /* the interface is being moved or deleted */
 		find_again(t, FIND_NS);
 	} else {
-		log_error("cannot follow the interface to its new namespace (%s), exiting",
-			  strerror(-err));
+		fault(&f, err, "cannot follow the interface to its new namespace: %s",
+		      strerror(-err));
+		log_error("%s; exiting", f.text);
 		end(t, 1);
 	}
 }

@@ -10,27 +10,25 @@
 #define WGXDP_FAULT_H
 
 #include <errno.h>
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 struct fault {
 	char text[512]; /* a longer sentence is truncated */
 };
 
-/* Formats the sentence, without newline or program name, into @f (may be NULL) and returns @err.
- * Example: return fault(f, -ENODEV, "%s: no such interface; see `ip link`", name) */
-static inline __attribute__((format(printf, 3, 4))) int fault(struct fault *f, int err,
-							      const char *format, ...)
+/* Returns true if @err says that no file could be opened because this process (EMFILE) or the whole
+ * host (ENFILE) has too many open files. */
+static inline bool fault_is_limit(int err)
 {
-	va_list args;
-
-	if (!f)
-		return err;
-	va_start(args, format);
-	vsnprintf(f->text, sizeof(f->text), format, args);
-	va_end(args);
-	return err;
+	return err == -EMFILE || err == -ENFILE;
 }
+
+/* Formats the sentence, without newline or program name, into @f (may be NULL) and returns @err. If
+ * fault_is_limit(@err), appends the limit of open files and how to raise it, because any function
+ * that opens a file, socket or BPF map may fail for this reason.
+ * Example: return fault(f, -ENODEV, "%s: no such interface; see `ip link`", name) */
+int fault(struct fault *f, int err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Replaces all bytes of @text except printable ASCII by '?'. Use this for a name that somebody else
  * has chosen, because JSON and terminals do not accept every byte. */

@@ -39,7 +39,7 @@ struct loop_timer {
 	uint64_t turn;	/* the turn in which the timer last fired */
 };
 
-struct loop *loop_new(void);
+struct loop *loop_new(void);	/* returns NULL and sets errno on failure */
 void loop_free(struct loop *l); /* leaves the descriptors open; does nothing if l is NULL */
 
 /* Sets the function that is called whenever the loop wakes, before the callbacks of descriptors and
