@@ -50,15 +50,22 @@ static bool any_sends(const struct nics_env *env, const struct nic *nic)
 
 #include "dataplane/paths.c" /* NOLINT(bugprone-suspicious-include) */
 
-static int give(unsigned queues, bool attached, int err, struct fault *f)
+static void set_nic(struct nic *nic, const char *name, unsigned queues, bool attached)
+{
+	snprintf(nic->name, sizeof(nic->name), "%s", name);
+	nic->queue_count = nic->sender_count = queues;
+	nic->attached = attached;
+}
+
+/* Gives a worker the queues of eth0, and one queue of eth1 if @two. */
+static int give(unsigned queues, bool two, bool attached, int err, struct fault *f)
 {
 	static struct paths p;
 	struct workers workers = { .count = 1 };
 
-	p = (struct paths){ .nic_count = 1 };
-	snprintf(p.nics[0].name, sizeof(p.nics[0].name), "eth0");
-	p.nics[0].queue_count = p.nics[0].sender_count = queues;
-	p.nics[0].attached = attached;
+	p = (struct paths){ .nic_count = two ? 2 : 1 };
+	set_nic(&p.nics[0], "eth0", queues, attached);
+	set_nic(&p.nics[1], "eth1", 1, attached);
 	map_err = err;
 	*f = (struct fault){ "" };
 	return paths_give_ports(&p, &workers, f);
@@ -69,15 +76,15 @@ static void cause_is_named(void **state)
 	struct fault f;
 
 	(void)state;
-	assert_int_equal(give(WORKER_PORTS_MAX, true, 0, &f), 0);
+	assert_int_equal(give(WORKER_PORTS_MAX, false, true, 0, &f), 0);
 	assert_string_equal(f.text, "");
-	assert_int_equal(give(WORKER_PORTS_MAX + 1, true, 0, &f), -ENOSPC);
+	assert_int_equal(give(WORKER_PORTS_MAX, true, true, 0, &f), -ENOSPC);
 	assert_string_equal(f.text,
-			    "eth0: a worker can serve at most 64 queues; use more --workers");
-	assert_int_equal(give(2, true, -ENOMEM, &f), -ENOMEM);
+			    "eth1: a worker can serve at most 64 queues; use more --workers");
+	assert_int_equal(give(2, false, true, -ENOMEM, &f), -ENOMEM);
 	assert_string_equal(f.text, "eth0: the BPF programs cannot be told which worker serves "
 				    "queue 1: Cannot allocate memory");
-	assert_int_equal(give(2, false, -ENOMEM, &f), 0); /* TC needs no such map */
+	assert_int_equal(give(2, false, false, -ENOMEM, &f), 0); /* TC needs no such map */
 }
 
 int main(void)
