@@ -33,8 +33,8 @@
 #include "skb.bpf.h"
 #include "verdict.bpf.h"
 
-/* True if the host forwards packets of this IP version. The daemon may change the two variables at
- * any time (loader_set_forwarding()). */
+/* Whether the host forwards IPv4 packets, and whether it forwards IPv6 packets. The daemon may
+ * change both variables at any time (loader_set_forwarding()). */
 bool forwarding4, forwarding6;
 
 static __always_inline bool host_forwards(const struct verdict_packet *p)
