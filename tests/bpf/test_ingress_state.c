@@ -304,8 +304,8 @@ static void test_samples(void **state)
 	ring_buffer__free(ring);
 }
 
-/* Both programs sample a packet that is shorter than EVENT_HEAD_LEN. The TC program's sample
- * may have no head. */
+/* Both programs write a sample even for a packet that is shorter than EVENT_HEAD_LEN. The sample of
+ * the TC program may have no head. */
 static void test_short_sample(void **state)
 {
 	const struct frame_spec s = { DATA(4), .payload_len = 1 };

@@ -399,7 +399,8 @@ static void test_full_map_changes_nothing(void **state)
 	free(keys);
 }
 
-/* Real datagrams are counted in the expected maps. */
+/* The XDP program drops malformed datagrams and counts them in the map `drops`. While the host
+ * forwards IPv4, the program passes them and counts them in the map `passes`. */
 static void test_counters_from_the_wire(void **state)
 {
 	static const char *const send_junk = "bash -c 'printf junk >/dev/udp/192.0.2.1/51820'";
@@ -410,7 +411,8 @@ static void test_counters_from_the_wire(void **state)
 
 	(void)state;
 	make_loader();
-	/* The datagrams go over lo, whose frames have the MAC address of lo as destination. */
+	/* The program ignores frames that are not sent to the MAC address of the NIC. All frames on
+	 * lo are sent to the MAC address of lo. */
 	run("ip address add 198.51.100.1/32 dev lo");
 	run("ip route add local 192.0.2.1 dev lo src 198.51.100.1");
 	assert_int_equal(loader_attach(loader, 1, "lo", LOADER_MODE_GENERIC, &native, &f), 0);

@@ -148,8 +148,8 @@ static void test_foreign_filter_before(void **state)
 	remove_foreign();
 }
 
-/* When the loader detaches, a foreign filter in the qdisc that the loader created stays, on ingress
- * and on egress. */
+/* The loader creates the qdisc, and another program adds a filter on ingress or on egress. When the
+ * loader detaches, this filter stays. */
 static void test_foreign_filter_after(void **state)
 {
 	(void)state;

@@ -13,7 +13,7 @@
 
 #include "crypto/aead.h"
 
-#define N 37 /* more than AEAD_WINDOW, and not a multiple of any backend's lane count */
+#define N 37 /* packets; more than AEAD_WINDOW, and not a multiple of any backend's lane count */
 #define ROOM 2048
 
 static const uint32_t lengths[] = { 0, 1, 16, 63, 64, 65, 100, 256, 576, 1023, 1424, 2000 };
@@ -65,7 +65,7 @@ static void seal(const struct aead_backend *backend, size_t n, const uint32_t *l
 					     .src = packets[i].plain,
 					     .dst = packets[i].sealed,
 					     .len = len };
-		if (i % 3 == 1) { /* split the plaintext: a head, the rest at src, and zeros */
+		if (i % 3 == 1) { /* the plaintext: a head at dst, the rest at src, and zeros */
 			jobs[i].head_len = len / 3;
 			memcpy(jobs[i].dst, packets[i].plain, jobs[i].head_len);
 			jobs[i].src += jobs[i].head_len;

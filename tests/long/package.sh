@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Builds the Debian package from a clean copy, checks it with lintian, installs it, upgrades it
-# while a tunnel runs, removes and purges it. The package is installed in an overlay over this
-# system's files, so that the system itself does not change.
+# Builds the Debian package from a clean copy of the source, checks the package with lintian,
+# installs it, upgrades it while a tunnel runs, removes it and purges it. The package is installed
+# in an overlay over this system's files, so that the system itself does not change.
 
 cd "$(dirname "$0")/../.." || exit 1
 OWN_MOUNTS=yes # a mount namespace of its own, in which the test mounts the overlay

@@ -3,7 +3,8 @@
 """floods.py PID INTERFACE A B KEYS VERB ARGUMENT... - the floods of floods.sh and their victims.
 
     established     floods from the address and port of a peer with a session
-    cookies         from where a cookie is accepted, and how often; with --handshake-rate 1
+    cookies         from which address a cookie is accepted, and how many initiations a source with
+                    a cookie may send; needs --handshake-rate 1
     swarm N quick   N initiators behind one address, for a hub that has just started
     swarm N loaded  the same, while a flood keeps the hub under load
     foreign PID INTERFACE  wireguard-go in B; first wgxdp is under load, then wireguard-go

@@ -306,7 +306,8 @@ class Keys:
 
     def overlapping(self):
         """Overlapping prefixes, among them 0.0.0.0/0 and ::/0, are replaced while the session
-        lives. They decide which peer has 10.99.0.2, as destination and as source."""
+        lives. The longest prefix that contains 10.99.0.2 decides to which peer packets for this
+        address go, and from which peer packets with this source are accepted."""
         session = self.begin("overlapping prefixes")
         other = bound(self.b_ns, "192.0.2.2", 51823)
         key = "public_key=" + wgpeer.public_of(bytes(range(1, 33))).hex()

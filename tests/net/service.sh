@@ -41,8 +41,8 @@ serve() # SOCKET WATCHDOG_USEC COMMAND...
 heard() { grep -cE -- "$1" "$HEARD"; }
 hears() { wait_for 5 grep -qE -- "$1" "$HEARD"; }
 
-# Counts the lines of $HEARD that match REGEX, beginning with the line READY=1. service.py prints
-# the addresses and routes after that line.
+# Counts the lines of $HEARD that match REGEX, but only from the line READY=1 on. service.py prints
+# the addresses and routes after READY=1.
 by_then() { sed -n '/^READY/,$p' "$HEARD" | grep -cE -- "$1"; } # REGEX
 
 ready_with() { [ "$(by_then .)" -ge "$1" ]; } # LINES

@@ -8,8 +8,8 @@ Usage, in namespaces of its own for networks, mounts and processes:
 Prints one of these outcomes, followed by the messages of the two programs, or by the differences:
 
     same           attach makes the state that wg-quick makes, and detach restores the old state
-    both refuse    neither accepts the file, and wgxdp leaves the old state
-    wgxdp refuses  only wg-quick accepts the file, and wgxdp leaves the old state
+    both refuse    neither accepts the file, and wgxdp restores the old state
+    wgxdp refuses  only wg-quick accepts the file, and wgxdp restores the old state
     differs        anything else
 """
 

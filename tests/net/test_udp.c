@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_udp.c - the UDP path against plain sockets in another namespace. Every datagram arrives once
- * and complete, with the right addresses, and a failure affects only its own message.
+ * and complete, with the right addresses. If one message fails, the others are not affected.
  */
 #include <net/if.h>
 
@@ -260,7 +260,7 @@ static void classes_out_and_in(void **state)
 		assert_int_equal(setsockopt(fd, v ? IPPROTO_IPV6 : IPPROTO_IP,
 					    v ? IPV6_RECVTCLASS : IP_RECVTOS, &on, sizeof(on)),
 				 0);
-		/* sending, in one batch, with and without a source */
+		/* sending, in one batch, with and without a source address */
 		assert_int_equal(alloc(tx, sizeof(classes)), sizeof(classes));
 		for (unsigned i = 0; i < sizeof(classes); i++) {
 			fill(i, to(far[v], FAR_PORT, i % 2 ? near[v] : NULL), 'x', 1);

@@ -97,8 +97,8 @@ late_translation()
 	is "SNAT: data takes the UDP socket" "$(way_to_b)" \
 		"udp the host translates packets to the peer (NAT)"
 	is "SNAT: b sees the translated endpoint" "$(endpoint_of_a)" 192.0.2.77:51821
-	# After the conntrack entry has expired, the daemon still assumes that the flow is
-	# translated, until a handshake creates no conntrack entry.
+	# When the conntrack entry has expired, the daemon still assumes that the flow is
+	# translated. The daemon checks this again only after another handshake.
 	forgotten a "sport=51821" $((FORGETS_S + 1))
 	conf "$A" < <(conf_a Name=bob) >/dev/null
 	ok "SNAT: a reload gives the peer a name" in_ns a "$WGXDP" reload "$A"

@@ -83,7 +83,7 @@ twenty() # WHAT
 	local before entered sent
 	before=$(loops) entered=$(entered) sent=$(sent)
 	in_ns a ping -q -c 20 -i 0.01 -W 0.1 10.99.0.2 >"$TMP/ping"
-	wait_for 10 looped $((before + 20)) # the ICMP error precedes the count
+	wait_for 10 looped $((before + 20)) # packets are counted after their ICMP errors
 	is "$1: twenty packets are dropped as loops" $(($(loops) - before)) 20
 	is "$1: nothing else enters the tunnel" $(($(entered) - entered)) 20
 	is "$1: nothing is sent" $(($(sent) - sent)) 0

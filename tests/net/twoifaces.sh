@@ -48,7 +48,7 @@ pinging() { pinged a "$1" 200 0.01 & }
 all_came() { wait $!; }
 
 received_by() { show a "$1" ".path.rx_packets.$2"; }
-grows() # WHAT INTERFACE xsk|udp COMMAND...: COMMAND succeeds, and its packets arrive that way
+grows() # WHAT INTERFACE WAY COMMAND...: COMMAND succeeds; its packets arrive by WAY (xsk, udp)
 {
 	local what=$1 interface=$2 way=$3 before
 	shift 3

@@ -161,8 +161,7 @@ static void node_peer_changed(void *ctx, struct peer *peer, enum peer_change cha
 	((struct node *)ctx)->endpoint_changes += change == PEER_CHANGE_ENDPOINT;
 }
 
-/* Checks that no worker can find the retired session @s, except a worker that has not passed a
- * quiescent point since the session was retired. */
+/* Checks that neither the table of indices nor the peer still points to the retired session @s. */
 static void node_check_unpublished(struct node *n, const struct session *s)
 {
 	assert_ptr_not_equal(indextab_session(n->device.indices, s->local_index), s);

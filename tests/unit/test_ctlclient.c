@@ -70,7 +70,7 @@ static void ask(const char *answer, int err, json_t **reply, struct fault *f)
 static void test_answers(void **state)
 {
 	static const struct {
-		const char *answer, *differs; /* NULL: the versions are equal */
+		const char *answer, *differs; /* differs: a message; NULL = equal versions */
 	} table[] = {
 		{ "{\"ok\":true,\"version\":\"" WGXDP_VERSION "\"}", NULL },
 		{ "{\"ok\":true}",
@@ -134,8 +134,8 @@ static void test_end(void **state)
 	}
 }
 
-/* The daemon does not read, so only a part of the request fits into the buffer of the socket, and
- * the rest times out. The client must not take the bytes that wait there for the answer. */
+/* The daemon does not read, so the buffer of the socket takes only a part of the request, and
+ * sending the rest times out. The client must then fail and not read the "{}" that has arrived. */
 static void test_half_request(void **state)
 {
 	struct timeval timeout = { .tv_usec = 10000 };

@@ -231,7 +231,7 @@ static void test_turns(void **state)
 		bool expected;
 	} table[] = {
 		{ true, 0, 1, 1, 1, true },   { false, 0, 1, 1, 1, false },
-		{ true, 1, 1, 1, 1, false },  { true, 0, 0, 0, 1, false }, /* nothing moved */
+		{ true, 1, 1, 1, 1, false },  { true, 0, 0, 0, 1, false }, /* AF_XDP; no packet */
 		{ true, 0, 1, 0, 1, false },  /* one message was received */
 		{ true, 0, 2, 1, 1, false },  /* one each way */
 		{ true, 0, 2, 2, 1, false },  /* two packets */

@@ -45,7 +45,7 @@ struct machine {
 	int host; /* the test's end of the socket pair that replaces the TUN device */
 	struct transport out;
 	uint8_t frame[2048];
-	unsigned left; /* messages that were sent */
+	unsigned left; /* number of messages that were sent */
 	void (*moment)(struct machine *m);
 };
 

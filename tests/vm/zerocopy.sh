@@ -165,7 +165,7 @@ else
 	carries on "$ZERO_COPY"
 	ok "on: detach succeeds" down a "$A"
 
-	# The NIC has four queues. If all are in use, XDP can add none.
+	# All four queues of the NIC are now in use, so an XDP program adds no queue.
 	ok "the NIC gets four queues" in_ns a ethtool -L eth0 combined 4
 	ZERO_COPY=4 QUEUES="0 1 2 3"
 	ok "auto: attach succeeds" attach auto

@@ -15,7 +15,7 @@ WGXDP=/usr/sbin/wgxdp
 
 PACKAGE=$1 NEWER=$2 UNIT=wgxdp@wg0.service STATE=/var/lib/wgxdp-test
 FILE=/etc/wireguard/wg0.conf DEFAULTS=/etc/default/wgxdp-wg0 DROP_IN=/etc/systemd/system/$UNIT.d
-LIMIT_S=300 # long, because QEMU emulates the guest's CPU, which is slow
+LIMIT_S=300 # long, because the guest runs slowly when QEMU emulates its CPU
 
 # --- helpers --------------------------------------------------------------------------------------
 
@@ -235,7 +235,7 @@ test_networkd()
 	local before
 	before=$(settings)
 	ok "systemd-networkd restarts" systemctl restart systemd-networkd
-	# systemd-networkd deletes the rules of other programs when it starts.
+	# When systemd-networkd starts, it deletes the routing rules of other programs.
 	ok "the daemon restores what networkd removes" wait_for $LIMIT_S eval \
 		"journal | grep -q 'restored what another program removed: .* rules'"
 	ok "after that all settings are as before" wait_for $LIMIT_S same_settings "$before"
