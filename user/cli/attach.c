@@ -51,8 +51,8 @@ static int finish_dead(const char *interface, struct fault *f)
 }
 
 /* Runs the hooks that are left from a dead daemon (finish_dead()), then the PreUp hooks. Runs no
- * PreUp hook if the name of the interface is in use. The daemon checks that again when it locks the
- * name. */
+ * PreUp hook if the name of the interface is in use. When the daemon locks the name, it
+ * checks again whether the name is in use. */
 static int before_up(const char *interface, const struct conf *conf, struct fault *f)
 {
 	const struct hooks hooks = { interface, conf->path, .lease = -1 };

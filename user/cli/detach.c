@@ -50,8 +50,8 @@ static int clean_up_dead(const char *interface, bool *served, struct fault *f)
 	return 0;
 }
 
-/* Returns true if a request failed with @err because the daemon was ending. Waits until the daemon
- * has released the name of the interface. */
+/* Returns true if @err means that the daemon ended during the request, and if the daemon releases
+ * the name of the interface within LEAVE_MS. Waits for the release. */
 static bool was_ending(const char *interface, int err)
 {
 	return (err == -ECONNRESET || err == -EPIPE) && name_lock_wait_free(interface, LEAVE_MS);

@@ -68,7 +68,7 @@ struct conf_peer {
 struct conf {
 	char *path;			   /* path of the file, for messages */
 	uint8_t private_key[WIRE_KEY_LEN]; /* secret */
-	bool has_private_key;		   /* without one, the tunnel waits for `wg set` */
+	bool has_private_key;		   /* false: the tunnel waits for `wg set` */
 	uint16_t listen_port;		   /* 0 = the kernel chooses */
 	uint32_t fwmark;		   /* 0 = off */
 	uint32_t mtu;			   /* 0 = chosen from the routes */
@@ -104,8 +104,8 @@ typedef void (*conf_report_fn)(void *ctx, enum conf_severity severity, const cha
 /* Parses like conf_parse(), but continues after an error. Calls @report for every error, for every
  * warning of conf_parse(), and also for: overlaps between peers, a missing PrivateKey, peers that
  * cannot be reached, this host among the peers, keys copied from documentation, and an empty file.
- * Reports at most 100 errors and 100 warnings. Returns 0 with *@c filled in, or one of the errors
- * with *@c unchanged. */
+ * Reports at most 100 errors and 100 warnings. Returns 0 with *@c filled in, or the -errno of one
+ * of the reported errors with *@c unchanged. */
 int conf_check(struct conf *c, const char *text, size_t len, const char *path,
 	       conf_report_fn report, void *ctx);
 

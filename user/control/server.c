@@ -276,7 +276,8 @@ static void on_client(void *ctx, int fd, uint32_t events)
 }
 
 /* Returns true if @a should be evicted rather than @b. A client that has received all its answers
- * is evicted before one that has not; otherwise, the client that was idle longer is evicted. */
+ * is evicted before one that has not. If this does not decide, the client that was idle longer is
+ * evicted. */
 static bool evict_before(const struct server_client *a, const struct server_client *b)
 {
 	bool done_a = !buffer_len(&a->out) && a->state == READS;

@@ -56,8 +56,8 @@ struct reload_config {
 
 struct reload {
 	struct reload_config config;
-	/* The last applied config, with digests instead of secrets. While the job RETIRE runs, only
-	 * save_config is set. */
+	/* The last applied config, with digests instead of secrets. While a thread replaces the
+	 * secrets (RELOAD_JOB_RETIRE), only save_config is set. */
 	struct conf applied;
 	uint8_t digest_key[CONF_DIGEST_KEY_LEN];
 	struct file_watch watch;

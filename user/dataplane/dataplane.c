@@ -82,7 +82,7 @@ static int open_netfilter(struct netlink **out, struct fault *f)
 }
 
 /* Loads BPF and opens the NICs. BPF is loaded even if XDP is not used, because the TC programs use
- * the same maps. Without a socket to read the nf_tables chains, XDP is not used. */
+ * the same maps. If reading the nf_tables chains fails, XDP is not used. */
 static int open_paths(struct dataplane *d, const struct conf *conf, struct fault *f)
 {
 	struct nics_env env = {

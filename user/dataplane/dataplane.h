@@ -55,7 +55,7 @@ struct dataplane_config {
 struct dataplane {
 	struct dataplane_config config;
 	struct loader *loader;	   /* NULL = no BPF */
-	struct netlink *netfilter; /* NULL = nf_tables cannot be read */
+	struct netlink *netfilter; /* NULL = not open, or the kernel has no nf_tables */
 	struct nic_tuner tuner;
 	struct paths paths;
 	struct workers workers;

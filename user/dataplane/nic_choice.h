@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nic_choice.h - chooses the NICs of an interface: those named on the command line, or else the
+ * nic_choice.h - chooses the NICs of a tunnel: those named on the command line, or else the
  * NICs of the routes to the endpoints, or else the NICs of the default routes.
  */
 #ifndef WGXDP_NIC_CHOICE_H

@@ -15,8 +15,8 @@
  *   leak        drops packets without our mark that would leave by a default route of table
  *               main, unless table main has a more specific route. Such packets exist if a program
  *               binds its socket to the NIC, or for a moment after another program has removed our
- *               rules or routes. The chain is absent while rules of other programs apply, because
- *               we cannot know which packets these rules intend to let out.
+ *               rules or routes. The chain is absent while routing rules of other programs apply,
+ *               because we cannot know which packets these rules intend to let out.
  *
  * The tables are set with libnftables, in this process.
  */

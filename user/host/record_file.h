@@ -25,10 +25,10 @@ void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interf
  * failure. */
 int record_file_write(const char *path, json_t *json, struct fault *f);
 
-/* Reads the file into *@json, a new reference. Returns 0; -ENOENT if there is no file; -EINVAL
- * after logging that the file is not a record (not a regular file, too large, or not JSON), and
- * should be ignored; or another -errno with @f filled in if the file cannot be read now. The caller
- * must then keep the file. */
+/* Reads the file into *@json, a new reference. Returns 0, or -ENOENT if there is no file. If the
+ * file is not a record (not a regular file, too large, or not JSON), logs this and returns -EINVAL,
+ * and the caller ignores the file. If the file cannot be read now, returns another -errno with @f
+ * filled in, and the caller must keep the file. */
 int record_file_read(const char *path, json_t **json, struct fault *f);
 
 /* Logs that the file at @path is not a valid record and is ignored. */

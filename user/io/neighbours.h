@@ -26,7 +26,7 @@
 struct neighbours {
 	struct netlink *nl;
 	struct slot_index users; /* keyed by struct encap_next without padding */
-	uint8_t *ours;		 /* ours[user] is 1 if this user owns its entry, see has_owner() */
+	uint8_t *ours;		 /* ours[user] is 1 for exactly one user of each managed entry */
 	uint32_t ours_count;	 /* allocated elements of ours[] */
 	unsigned managed;	 /* number of entries that we manage */
 	/* Called when an entry becomes managed or is released, so that the caller can keep a record

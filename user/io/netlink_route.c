@@ -179,7 +179,7 @@ int netlink_route(struct netlink *nl, const struct endpoint *e, const struct net
 	if (q.from && (family == AF_INET6 || err) && !is_ours(nl, &q))
 		return -EINVAL;
 	if (err)
-		return err == -EINVAL ? -ENETUNREACH : err; /* -EINVAL: a blackhole */
+		return err == -EINVAL ? -ENETUNREACH : err; /* -EINVAL: a blackhole route */
 
 	if (q.from) {
 		r.has_source = true;

@@ -39,7 +39,7 @@ struct gro_packet {
 	uint8_t *ip;
 	uint32_t len;	     /* length of the IP packet */
 	uint32_t slot;	     /* slot number of the peer from which the packet came */
-	uint16_t next;	     /* next packet of its group; GRO_NONE = last */
+	uint16_t next;	     /* index of the next packet in the group; GRO_NONE = none */
 	uint16_t header_len; /* IP and transport header; 0 = not a plain TCP or UDP packet */
 	uint16_t l4;	     /* offset of the transport header */
 	bool v6, udp;

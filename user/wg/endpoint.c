@@ -86,8 +86,8 @@ char *endpoint_text(const struct endpoint *e, char text[static ENDPOINT_TEXT_LEN
 {
 	const struct sockaddr_in *v4 = &e->remote.v4;
 	const struct sockaddr_in6 *v6 = &e->remote.v6;
-	/* This has room for the longest text that inet_ntop() writes; "::ffff:1.2.3.4" and similar
-	 * texts are shorter. */
+	/* address[] has room for the longest text that inet_ntop() writes; "::ffff:1.2.3.4" and
+	 * similar texts are shorter. */
 	char address[sizeof("1111:2222:3333:4444:5555:6666:7777:8888")], scope[12] = "";
 
 	text[0] = '\0';

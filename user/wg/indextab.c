@@ -29,7 +29,7 @@ struct entry {
 
 struct table {
 	uint32_t mask;
-	uint32_t used; /* slots that are not NULL; writer only */
+	uint32_t used; /* number of slots that are not NULL; only for the writer */
 	_Atomic(struct entry *) slots[];
 };
 

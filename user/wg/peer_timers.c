@@ -16,8 +16,8 @@
 #include "wg/device_private.h"
 #include "wgxdp/limits.h"
 
-/* After this number of initiations without an answer, ops->unanswered is called before each retry.
- * At the first such call, the first initiation was sent at least 2 * REKEY_TIMEOUT_S ago, unless
+/* When this number of initiations has got no answer, ops->unanswered is called before each retry.
+ * The first initiation was then sent at least 2 * REKEY_TIMEOUT_S ago, unless
  * device_peer_redirect() has sent an initiation early. */
 #define UNANSWERED_ATTEMPTS 2
 

@@ -22,7 +22,7 @@ struct staged {
 
 struct stage {
 	atomic_flag lock;
-	_Atomic uint16_t count; /* readable without the lock */
+	_Atomic uint16_t count; /* number of packets; may be read without the lock */
 	struct staged *first, *last;
 };
 

@@ -31,7 +31,7 @@
 #define UNANSWERED_NS ((KEEPALIVE_TIMEOUT_S + REKEY_TIMEOUT_S) * NS_PER_S)
 #define OWED_NS (KEEPALIVE_TIMEOUT_S * NS_PER_S)
 #define ZERO_NS (ZERO_AFTER_TIME_S * NS_PER_S)
-#define CHECK_NS OWED_NS /* the minimum of OWED_NS and UNANSWERED_NS */
+#define CHECK_NS OWED_NS /* longest time between checks: the minimum of OWED_NS and UNANSWERED_NS */
 
 static void store_time(_Atomic uint64_t *time, uint64_t value)
 {
