@@ -242,7 +242,7 @@ check-arm64: arm64 ## unit tests for arm64, in QEMU's user-mode emulation; no ro
 	@$(MAKE) --no-print-directory $(ARM64) check-unit
 
 # Every run of make executes this recipe, but it replaces the file only if the version has changed,
-# so that the few objects that include it are not compiled again each time.
+# so that the few objects that include the file are not compiled again each time.
 $(B)/version.h: FORCE | $(B)/
 	@printf '#define WGXDP_VERSION "%s"\n' '$(FULL_VERSION)' >$@.$$$$; \
 		cmp -s $@ $@.$$$$ && rm $@.$$$$ || mv $@.$$$$ $@
@@ -259,8 +259,8 @@ $(SKELETONS): $(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
 		$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf; \
 		echo '/* NOLINTEND */'; } >$@
 
-# Generated headers must exist before the first compilation. Afterwards the .d files list the
-# objects that depend on them.
+# Generated headers must exist before the first compilation. Afterwards the .d files list which
+# objects depend on these headers.
 $(call objects,$(wildcard user/bpf/*.c tests/bpf/*.c tests/fuzz/fuzz_bpf.c)): | $(SKELETONS)
 
 $(O)/%.o: %.c | $(B)/version.h
@@ -330,8 +330,8 @@ check-san-run: tests
 	@SEQUENCES=6 CYCLES=10 BRIEF=1 $(RUN_TESTS) --suffix=' (asan)' $(SAN_UNIT_TESTS) \
 		$(SAN_NET_TESTS)
 
-# TSan slows a test down by a factor of ten and finds nothing in a test without threads. So only the
-# tests whose source starts a thread run under TSan.
+# TSan slows a test down by a factor of ten and finds nothing in a test without threads. So of the
+# unit tests, only those whose source starts a thread run under TSan.
 THREAD_STARTS = pthread_create|job_start|worker_start|thrd_create
 THREADED = $(filter $(call tests_of,$(shell grep -lE '$(THREAD_STARTS)' $(unit_src) /dev/null)), \
 	$(SAN_UNIT_TESTS))
@@ -343,9 +343,9 @@ check-tsan-run: $(THREADED) $(WGXDP)
 	@$(RUN_TESTS) --suffix=' (tsan)' $(THREADED) \
 		tests/net/workers.sh tests/net/hostile.sh tests/net/reload.sh
 
-# The tests of the files in user/{wg,crypto,util}. test_simulation is left out, because it would
-# take 90 s under valgrind; check-san runs it. test_open_files is left out, because valgrind
-# emulates the limit of open files.
+# The unit tests that are named after a file in user/{wg,crypto,util}, and test_blake2s.
+# test_simulation is not among them, because it would take 90 s under valgrind; check-san runs it.
+# test_open_files is left out, because valgrind emulates the limit of open files.
 CORE_TESTS = $(filter-out %/test_open_files,$(filter $(patsubst \
 	%.c,$(O)/tests/unit/test_%,$(notdir $(CORE_SRC)) blake2s.c),$(UNIT_TESTS)))
 VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full \
