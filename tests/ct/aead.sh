@@ -5,8 +5,8 @@
 # aead.sh - tests that the AEAD's running time does not depend on its secrets. TAP.
 #
 # ct_aead.c marks the secrets as undefined and runs under memcheck, which reports every branch and
-# address that depends on them. Then the script adds one leak at a time to a copy of the source. The
-# test must find each leak; otherwise a clean result would prove nothing.
+# address that depends on them. Then the script adds one leak at a time to a copy of the source.
+# memcheck must report each leak; otherwise a clean result would prove nothing.
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1

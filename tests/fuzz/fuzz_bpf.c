@@ -5,7 +5,8 @@
  * an AF_XDP socket, the worker's parser must find a data message for the session. A frame that is
  * not addressed to us is never dropped. Needs root; without root nothing is tested.
  *
- * Input: flags that choose the frame, its length, then pairs of an offset and a value to XOR there.
+ * Input: a byte of flags that choose the frame, a byte with the length to which the frame is cut,
+ * then pairs of an offset in the frame and a value to XOR there.
  */
 #include "../bpf/ingress_bench.h"
 #include "fuzz_main.h"

@@ -35,8 +35,8 @@ ours c "$C" "${udp[@]}" < <(
 ok "both peers answer" eval "wait_for 5 pinged a 10.99.0.2 && wait_for 5 pinged a 10.99.0.3"
 
 # The queue of the shaper is longer than the send buffer, so that the buffer becomes full. On a busy
-# machine the TUN device's queue overflows, too, so a few pings may be lost. Without fair shares
-# nearly all pings would be lost.
+# machine the TUN device's queue overflows, too, so a few pings may be lost. Without fair shares of
+# the send buffer, nearly all pings would be lost.
 in_ns a tc qdisc add dev eth0 root tbf rate 10mbit burst 64kb limit 100mb
 spawn a "$BLAST" send 10.99.0.2 9 --length 1300 --rate 10000 --seconds 120 >/dev/null
 flood=$!

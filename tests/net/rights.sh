@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A BPF file system or capabilities are missing. The tunnel uses what is available, show says what
-# is missing, and nothing is left behind.
+# A BPF file system or capabilities are missing. The tunnel uses what is available,
+# `wgxdp show` says what is missing, and nothing is left behind.
 #
 #   a: wgxdp 10.99.0.1  eth0 ═══ eth0 :b  wireguard-go 10.99.0.2
 

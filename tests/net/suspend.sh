@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # A virtual machine is restored or cloned: its new generation ID makes wgxdp discard all keys at
-# once, while data flows by XDP or by UDP. unit/test_suspend.c tests a host that slept, because only
-# sleep makes CLOCK_BOOTTIME and CLOCK_MONOTONIC differ.
+# once, while data flows by XDP or by UDP. A host that slept is tested in unit/test_suspend.c with
+# simulated clocks, because only real sleep makes CLOCK_BOOTTIME and CLOCK_MONOTONIC differ.
 #
 #   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: wgxdp 10.99.0.2, with a tap
 

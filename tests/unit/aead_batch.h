@@ -6,8 +6,8 @@
  *      actual:    ~~~~ [ packet 0 ] ~~~~~~~ [ packet 1 ] ~~~~   written by the backend
  *      expected:  ~~~~ [ packet 0 ] ~~~~~~~ [ packet 1 ] ~~~~   written by libsodium
  *
- * The filler between packets has random lengths, so that every alignment occurs. The two arenas are
- * compared as a whole, so that a byte written outside a packet is found, too.
+ * The filler between packets has random lengths, so that every alignment occurs. The two buffers
+ * above (arenas) are compared as a whole, so that a byte written outside a packet is found, too.
  *
  * Include after cmocka.h.
  */

@@ -76,7 +76,7 @@ static unsigned begin_reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return ++d.runs;
 }
 
-/* The last reload, unless it has ended. */
+/* Returns the number of the last reload, or 0 if that reload has ended. */
 static unsigned awaited(void *ctx)
 {
 	(void)ctx;

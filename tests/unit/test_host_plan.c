@@ -223,7 +223,7 @@ static void record(void **state)
 		assert_int_equal(record_parse(&r, good, n), -EINVAL);
 	other = r.rules;
 	rules_add_ours(&r.rules, &other);
-	assert_int_equal(r.rules.count, 1); /* the rule is there already */
+	assert_int_equal(r.rules.count, 1); /* the list already has this rule */
 	other.list[0].fwmark++;
 	rules_add_ours(&r.rules, &other);
 	assert_int_equal(r.rules.count, 2);

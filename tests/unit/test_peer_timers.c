@@ -86,7 +86,7 @@ static void renewed_by_the_initiator(void **state)
 	assert_int_equal(t.b->begun_count, 2);
 	assert_int_equal(t.b->received_data, 1 + 119 + 3); /* the renewal lost no packet */
 	chatter(&t, t.a, 70);
-	assert_int_equal(t.a->begun_count, 1); /* the previous index has been released */
+	assert_int_equal(t.a->begun_count, 1); /* the previous session's index is released */
 	assert_int_equal(t.b->begun_count, 1);
 	world_free(t.w);
 }

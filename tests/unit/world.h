@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * world.h - devices joined by a simulated network and clock. A node is a device and a minimal
- * worker. The worker seals and opens packets, and queues them while there is no session. At once or
- * with a delay, it sends the device the requests and reports that a real worker sends the control
- * thread (notes).
+ * worker. The worker seals and opens packets, and queues them while there is no session. It sends
+ * notes to its device, at once or with a delay. Notes are the requests and reports that a real
+ * worker sends to the control thread.
  *
  *   node_send ─▶ seal ──┐                                    ┌─▶ open ─▶ node->received_data
  *   device ─▶ ops.send ─┴─▶ loss, delay, repeats ─▶ queue ───┴─▶ device_handshake_input
@@ -56,7 +56,7 @@ struct endpoint world_address(uint8_t host, uint16_t port);
 void node_new_key(struct node *n);
 
 /* Checks that the index table, the simulated BPF maps and the sessions of the peers agree, and that
- * each current session is matched (witness.h). */
+ * the other side has derived the keys of each current session (witness.h). */
 void node_check(struct node *n);
 
 /* Starts the node's device. At first the device is down and has no peers. */

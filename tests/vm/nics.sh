@@ -28,7 +28,9 @@ ip link show nic5 >/dev/null 2>&1 || skip_all "needs the NICs of tools/vm"
 modprobe -a 8021q bonding wireguard
 stty -F $MONITOR raw -echo
 exec 9<>$MONITOR
-echo >&9 # before stty, the monitor's output was echoed to the monitor; this ends that line
+# Before stty, the tty driver echoed the monitor's output to the monitor as the beginning of a
+# command. The empty line ends that command.
+echo >&9
 keys a b
 ns_add a b
 for n in 0 2 4; do
