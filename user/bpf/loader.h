@@ -51,7 +51,7 @@ int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum load
 		  bool *native, struct fault *f);
 
 /* Returns true if the NIC's driver accepts the XDP program in native mode. To find out, attaches
- * the program and detaches it at once; with some drivers this takes the link down. Meanwhile
+ * the program and detaches it at once; with some drivers this takes the link down. While attached,
  * the program passes data to the stack, because the NIC has no AF_XDP sockets yet. A TC program of
  * loader_attach_nic_tc() stays attached. */
 bool loader_is_accepted(const struct loader *l, uint32_t ifindex, const char *nic);
@@ -119,12 +119,11 @@ int loader_set_queue_worker(struct loader *l, uint32_t ifindex, uint32_t queue, 
  * owns the fd. */
 int loader_reuseport_prog(struct loader *l);
 
-/* Sets the UDP socket of @family (AF_INET, AF_INET6) that gets the handshakes, if @member is
- * SOCKS_DAEMON, or the data for worker i, if @member is SOCKS_WORKER(i). @fd must be bound and
- * belong to the SO_REUSEPORT group of the port. The group exists only after a second socket has
- * joined. If @fd is -1, the entry is removed; the kernel also removes the entry when the socket is
- * closed. Returns 0, -EINVAL (not in a group), -EBUSY (the socket already has an entry) or
- * -ERANGE. */
+/* Makes @fd the UDP socket of @family (AF_INET, AF_INET6) for @member: SOCKS_DAEMON gets the
+ * handshakes, and SOCKS_WORKER(i) gets the data for worker i. @fd must be bound and belong to the
+ * SO_REUSEPORT group of the port. The group exists only after a second socket has joined. If @fd is
+ * -1, the entry is removed; the kernel also removes the entry when the socket is closed. Returns 0,
+ * -EINVAL (not in a group), -EBUSY (the socket already has an entry) or -ERANGE. */
 int loader_set_reuseport_socket(struct loader *l, unsigned member, int family, int fd);
 
 /* Tells the programs the NIC's new MAC address. (loader_attach() reads the current address itself.)

@@ -57,8 +57,8 @@ static int start(char *command, pid_t *pid)
 	return err;
 }
 
-/* Waits until the hook's process ends. If @lease is shut down first, ends the process. (A signal to
- * this command shuts down the lease.) */
+/* Waits until the hook's process ends, or terminates the process when @lease is shut down. @lease
+ * is the socket to the daemon, or -1. A signal to this command shuts down the socket. */
 static void wait_or_end(pid_t pid, int lease)
 {
 	int pidfd = pidfd_open(pid, 0);

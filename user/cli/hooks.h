@@ -18,7 +18,9 @@
 struct hooks {
 	const char *interface;
 	const char *path; /* path of the config file, for messages */
-	int lease;	  /* a hook is terminated when the lease ends (daemon/lease.h); -1 = none */
+	/* The socket to the daemon (daemon/lease.h). If the socket is shut down, the running hook is
+	 * terminated. -1 = no socket. */
+	int lease;
 };
 
 /* Runs @list in order until a hook fails. Returns 0, or -errno with @f filled in: -ECANCELED if the

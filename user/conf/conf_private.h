@@ -44,7 +44,7 @@ struct conf_parser {
 	bool has_key, has_psk, has_keepalive;
 	bool saw_key;	   /* the block has a PublicKey line, even if its key is invalid */
 	bool incremental;  /* the block has an allowed IP with '+' or '-' */
-	size_t block_step; /* index in steps of the block's first allowed IP */
+	size_t block_step; /* index in p->steps of the block's first allowed IP */
 
 	struct settle_step *steps;
 	size_t step_count, step_size;

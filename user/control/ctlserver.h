@@ -34,9 +34,9 @@ struct ctlserver_ops {
 	 * memory. */
 	json_t *(*logs)(void *ctx);
 	/* Begins a reload of the config file. @exact: the device becomes exactly like the file, as
-	 * with `wg syncconf`. @adopt: only regards the current file as applied. Returns the number
-	 * of the reload, or 0 with @f filled in if there is no file. When the reload has ended,
-	 * ctlserver_reloaded() answers the client. */
+	 * with `wg syncconf`. @adopt: applies nothing; the file counts as applied, because
+	 * `wgxdp save` has written it. Returns the number of the reload, or 0 with @f filled in if
+	 * there is no file. When the reload has ended, ctlserver_reloaded() answers the client. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
 	/* Returns the number of the reload that must end before the config file is applied, or 0 if
 	 * there is none. When the reload has ended, ctlserver_reloaded() answers the client. */

@@ -2,8 +2,8 @@
 /*
  * aead.h - ChaCha20-Poly1305 (RFC 8439) over batches of packets: the contract of every backend.
  *
- * A job is one packet. A batch is any number of jobs with any mix of keys and lengths, so that a
- * backend can compute several packets side by side. Jobs have no associated data because
+ * A job is one packet. A batch is any number of jobs with any mix of keys and lengths. A backend
+ * can compute several packets of a batch side by side. Jobs have no associated data, because
  * WireGuard's data messages have none ([W] 5.4.6). The nonce is four zero bytes, followed by the
  * counter in little endian.
  *
@@ -34,7 +34,7 @@
 
 #define AEAD_KEY_LEN 32
 #define AEAD_TAG_LEN 16
-#define AEAD_LEN_MAX ((1U << 30) - 1) /* so that no 32-bit block counter can wrap */
+#define AEAD_LEN_MAX ((1U << 30) - 1) /* 2^24 blocks, so the 32-bit block counter cannot wrap */
 
 struct aead_job {
 	const uint8_t *key; /* AEAD_KEY_LEN bytes; borrowed until the call returns */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_lanes_256.h - loads and stores of the backends with registers of 256 or 512 bits, which they
- * handle in parts of 256 bits. Only these backends include this file, after they have
- * defined join() and part().
+ * aead_lanes_256.h - loads and stores registers of 256 or 512 bits in parts of 256 bits. Only the
+ * backends with such registers include this file, after they have defined join() and part().
  */
 #ifndef WGXDP_AEAD_LANES_256_H
 #define WGXDP_AEAD_LANES_256_H

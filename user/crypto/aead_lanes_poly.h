@@ -224,7 +224,8 @@ static void finish(const struct mac *mac, const union number *h, int lane)
 	poly_scalar_finish(mac->tag, words, mac->key);
 }
 
-/* Continues a strip, whose whole blocks have been processed, with the tail of the packet. */
+/* Continues a strip, whose whole blocks have been processed, with the last blocks that poly_tail()
+ * makes: a partial block, if there is one, and the block of lengths. */
 static void strip_start_tail(struct strip *s)
 {
 	s->blocks = poly_tail(s->tail, s->at, s->mac->len);
@@ -372,8 +373,8 @@ static void mac_one(struct poly *poly, const struct mac *mac)
 	poly_scalar_complete(&poly->one, mac, dealt);
 }
 
-/* Computes the tags of @n packets: one packet per lane, or one by one if half of the lanes would be
- * idle. */
+/* Computes the tags of @n packets: one packet per lane, or one by one if at least half of the lanes
+ * would be idle. */
 static void mac_many(struct poly *poly, const struct mac *macs, size_t n)
 {
 	size_t next = 0;

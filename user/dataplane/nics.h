@@ -32,14 +32,14 @@ struct nic {
 	bool attached;		     /* our XDP program is attached */
 	bool native;		     /* our XDP program runs in native mode */
 	bool tc;		     /* our TC program is attached instead of XDP */
-	enum nics_obstacle obstacle; /* the NIC is opened again when the obstacle is gone */
+	enum nics_obstacle obstacle; /* what prevents XDP; when it ends, the NIC is opened again */
 	uint32_t occupant;	     /* if NICS_PROGRAM: id of the other XDP program */
-	uint32_t busy_queue;	     /* if NICS_QUEUE: the queue that has another AF_XDP socket */
+	uint32_t busy_queue;	     /* if NICS_QUEUE: the queue with another program's socket */
 	uint32_t layer3;	     /* ifindex of the NIC's bridge or bond, else of the NIC */
 	uint32_t mtu;		/* MTU when the queues were opened; larger frames may not fit */
 	uint32_t carrier_downs; /* count of carrier losses, read when XDP was attached */
 	struct nic_bypassed bypassed;
-	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS]; /* read after a refusal of XDP */
+	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS]; /* state when XDP was refused */
 	unsigned looks;	       /* calls of nics_look() since the driver refused XDP */
 	unsigned rx_queues;    /* receiving queues of the NIC when we tried to open it */
 	unsigned queue_count;  /* queues that have an AF_XDP socket */

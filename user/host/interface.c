@@ -19,7 +19,7 @@ static int add_address(const struct interface *i, const struct prefix *address, 
 	char text[PREFIX_TEXT_LEN];
 	int err = stopped(i) ? -ECANCELED : netlink_add_address(i->netlink, i->ifindex, address);
 
-	if (!err || err == -EEXIST) /* interface_verify() fails if the prefix length differs */
+	if (!err || err == -EEXIST) /* interface_verify() checks the prefix length later */
 		return 0;
 	return fault(f, err, "%s: Address = %s: %s", i->path, prefix_text(address, text),
 		     netlink_error(i->netlink, err));
@@ -95,7 +95,7 @@ static int add_route(const struct interface *i, const struct plan_route *route, 
 		   : 0;
 }
 
-/* Lists the kernel's routes in the form of a plan. The caller calls plan_done(). */
+/* Lists the routes of the interface in the form of a plan. The caller calls plan_done(). */
 static int list_routes(const struct interface *i, struct plan *have, struct fault *f)
 {
 	struct netlink_device_route *list;

@@ -10,8 +10,8 @@
  *
  * Packets that are dropped for the same reason share one limit and one number of lines left out.
  * For drops, this number comes from the drop counter of the reason. The counter includes drops that
- * BPF or a worker did not report to this module. The line with the number then describes the
- * reason.
+ * BPF or a worker did not report to this module. Therefore the line with this number names only the
+ * reason of the drops.
  */
 #ifndef WGXDP_DIAG_H
 #define WGXDP_DIAG_H

@@ -39,8 +39,8 @@ static inline void fault_printable(char *text)
 			*text = '?';
 }
 
-/* Returns "-- " if @name begins with "-", else "". A message that suggests a command of wgxdp has
- * this just before @name, so that the command does not take the name for an option. */
+/* Returns "-- " if @name begins with "-", else "". A message that suggests a wgxdp command puts
+ * the result just before @name, so that the command does not take the name for an option. */
 static inline const char *fault_dashes(const char *name)
 {
 	return *name == '-' ? "-- " : "";

@@ -3,7 +3,7 @@
  * device_private.h - the functions that the four files of struct device share. Only the control
  * thread calls these functions.
  *
- *   device.c       every function of device.h: configuration, messages, notes, the clock
+ *   device.c       every function of device.h: configuration, messages, workers' reports, the clock
  *      │
  *      ├──▶ handshake.c     messages of types 1 to 3, received and sent
  *      │        │  ▲
@@ -42,9 +42,10 @@ void handshake_drop(struct device *d, struct peer *p);
 int keypairs_new_index(const struct device *d, uint32_t *index);
 
 /* Turns the completed handshake @hs into a session of @p and wipes @hs. If we are the initiator,
- * the session becomes p->current; if we are the responder, it becomes p->next. On success, workers
- * and the mirror know the session's index. Returns 0, -ENOMEM, -EEXIST, -ENOSPC or the mirror's
- * error. After an error, neither workers nor the mirror know the index. */
+ * the session becomes p->current; if we are the responder, it becomes p->next. On success, the
+ * workers and the BPF maps (d->mirror) know the session's index. Returns 0, -ENOMEM, -EEXIST,
+ * -ENOSPC or an error of d->mirror. After an error, neither the workers nor the maps know the
+ * index. */
 int keypairs_begin(struct device *d, struct peer *p, struct noise_handshake *hs, uint64_t now_ns);
 
 /* Moves @s from p->next to p->current, because a message under @s has authenticated. */
