@@ -30,8 +30,8 @@ const volatile __u32 gso_size_at;	/* offset of gso_size in struct skb_shared_inf
 const volatile __u32 gso_segs_at;	/* offset of gso_segs in struct skb_shared_info */
 
 /* Returns the number of datagrams that GRO or UDP_SEGMENT has joined in the frame. Returns 1 if
- * there are several but their number is unknown, because a virtual machine may send such a frame
- * without the number. Returns 0 if the frame holds one datagram, or if shared_info_bytes is 0. */
+ * there are several but their number is unknown: a virtual machine may send such a frame without
+ * the number. Returns 0 if the frame holds one datagram, or if shared_info_bytes is 0. */
 static __always_inline __u32 joined_datagrams(const struct xdp_md *ctx)
 {
 	const void *start = NULL, *shared;
