@@ -31,8 +31,8 @@ static void read_tuning(const char *text, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Many inputs get a part of a valid record, because a fuzzer would hardly ever guess
-	 * one. */
+	/* Many inputs get a part of a valid record, because a fuzzer would hardly ever guess such
+	 * text. */
 	static const char host[] =
 		"{\"netns\":7,\"src_valid_mark\":true,\"nft4\":true,\"nft6\":true,"
 		"\"dns\":\"resolvconf\",\"dns_name\":\"wg0\",\"other_dns\":\"resolvectl\","

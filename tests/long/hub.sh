@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # timeout: 1200
 #
-# A hub of 100,000 peers: how long another peer waits for its session while strangers ping, routes
-# change, `wgxdp show` runs, or packets for 60,000 silent peers are sent.
+# A hub of 100,000 peers: how long one more peer, hub.py, waits for its session while unknown hosts
+# ping the hub, routes change, `wgxdp show` runs, or the hub sends packets to 60,000 silent peers.
 #
 #   ┌────────── a ──────────┐                    ┌──────── b ────────┐
 #   │ wgxdp, 100,000 peers  │                    │ hub.py, one peer  │

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * afxdp_pair.h - shared by the tests of the AF_XDP path. A test in with_path() has an AF_XDP socket
- * on queue 0 of the NIC near0 (netpair.h).
+ * afxdp_pair.h - shared by the tests of the AF_XDP path. with_path() opens an AF_XDP socket on
+ * queue 0 of the NIC near0 (netpair.h) before a test, and closes the socket afterwards.
  */
 #ifndef WGXDP_TEST_AFXDP_PAIR_H
 #define WGXDP_TEST_AFXDP_PAIR_H

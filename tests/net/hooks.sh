@@ -4,7 +4,7 @@
 # attach and detach run PreUp, PostUp, PreDown and PostDown as wg-quick(8) does. The hooks also run
 # with --foreground, after kill -9, and if the config file was changed, broken or removed meanwhile.
 #
-#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no WireGuard
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -150,7 +150,7 @@ config "PreDown=sleep 60" "PostDown=echo after >> $LOG" | conf "$A" >/dev/null
 ok "attach succeeds with a hook that will hang" attach
 daemon=$(daemon_pid a "$A" | head -1)
 kill "$daemon"
-sleepers() # prints the process of the hook
+sleepers() # prints the PID of the hook, if it runs
 {
 	local pid
 	for pid in $(ip netns pids "$ID-a"); do
@@ -184,8 +184,8 @@ ok "the hook is ended" wait_for 5 ended
 ok "ExecStop finds nothing to do" in_ns a env SERVICE_RESULT=success "$WGXDP" detach "$A"
 clean "a PostDown that hangs: nothing is left" a "$A"
 
-# A stopped daemon gets SIGTERM, and then a request from `detach`. When the daemon continues,
-# SIGTERM ends it before it answers the request. `detach` succeeds nevertheless.
+# While SIGSTOP suspends the daemon, SIGTERM and a request from `detach` arrive. After SIGCONT,
+# SIGTERM ends the daemon before the daemon answers the request. `detach` succeeds nevertheless.
 config | conf "$A" >/dev/null
 ok "attach succeeds without hooks" attach
 daemon=$(daemon_pid a "$A" | head -1)

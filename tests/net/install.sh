@@ -5,7 +5,7 @@
 # uninstall` removes all these files. systemd-networkd, which runs here in a namespace, does not
 # touch the interface, because one of the installed files forbids it.
 #
-#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no WireGuard
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

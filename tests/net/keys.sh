@@ -44,7 +44,7 @@ for i in x u; do
 	ns_add a$i b$i
 	join a$i eth0 b$i eth0
 done
-for what in all again; do # "again" is another daemon with the same keys
+for what in all again; do # "again": the daemon was restarted with the same keys
 	begin x xdp $what
 	begin u udp $what
 	end x xdp

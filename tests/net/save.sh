@@ -3,7 +3,7 @@
 #
 # SaveConfig, `wgxdp save` and `wgxdp strip` treat a config file as wg-quick(8) does.
 #
-#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no WireGuard
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh
@@ -84,7 +84,7 @@ refuses "save fails for an interface that nobody serves" 1 "no wgxdp serves" "$W
 # has so many addresses that `wgxdp reload` needs some time to set them.
 MANY=3000
 many() { seq 1 $MANY | awk '{ printf ",10.92.%d.%d/32", $1 / 256, $1 % 256 }'; }
-place() { conf "$A.new" >/dev/null && mv "$TMP/$A.new.conf" "$FILE"; } # replaces it atomically
+place() { conf "$A.new" >/dev/null && mv "$TMP/$A.new.conf" "$FILE"; } # replaces $FILE atomically
 config SaveConfig=true | sed "/^Address/s|\$|$(many)|" | place
 in_ns a "$WGXDP" reload "$A" &
 reload=$!
@@ -94,7 +94,7 @@ ok "that reload succeeds" wait "$reload"
 is "the saved file has all addresses of the edit" "$(grep -o '10\.92\.' "$FILE" | wc -l)" "$MANY"
 is "the interface has all addresses of the edit" \
 	"$(in_ns a ip -o address show dev "$A" | grep -c '10\.92\.')" "$MANY"
-edit() # PEER: config with another peer, which the daemon notices after half a second
+edit() # PEER: adds PEER to the file; the daemon notices this after half a second
 {
 	{ config SaveConfig=true && peer "$1" AllowedIPs=10.98.1.0/24; } | place
 }

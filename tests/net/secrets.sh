@@ -4,7 +4,7 @@
 # A replaced key does not remain anywhere in the daemon's memory. A command never dumps core while
 # it holds a key. No log level prints a key. LOG_LEVEL works as the manual says.
 #
-#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no node
+#   a: wgxdp 10.99.0.1 ── eth0 192.0.2.1 ═══ 192.0.2.2 eth0 ── b: no WireGuard
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

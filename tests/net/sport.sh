@@ -5,11 +5,11 @@
 # a packet. Data sent by AF_XDP must take the next hop that the kernel chooses for the UDP socket,
 # which sends the handshakes.
 #
-#   ┌───── a ─────┐        ┌──── bridge ────┐       ┌─────────── b ───────────┐
+#   ┌───── a ─────┐        ┌── s: bridge ───┐       ┌─────────── b ───────────┐
 #   │ 192.0.2.1   │ eth0 ══╡                ╞══ eth0│ 192.0.2.2  203.0.113.9  │ the endpoint
 #   │ default: .3 │        │                │       └─────────────────────────┘
 #   │ table 100:  │        │                ╞══ eth0┌──── c ────┐
-#   │ default: .2 │        └───────s────────┘       │ 192.0.2.3 │ leads nowhere
+#   │ default: .2 │        └────────────────┘       │ 192.0.2.3 │ cannot reach the endpoint
 #   └─────────────┘                                 └───────────┘
 
 . "$(dirname "$0")/lib.sh"

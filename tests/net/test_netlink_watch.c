@@ -85,7 +85,8 @@ static void test_watch(void **state)
 	netlink_watch_close(w);
 }
 
-/* After netlink_watch_routes_by(), routes of other links are not reported. */
+/* After netlink_watch_routes_by() with the link d1, only changes of routes through d1 are
+ * reported. */
 static void test_watch_routes_by(void **state)
 {
 	static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* rules.h and netlink_rule.h in a network namespace. If the kernel mistakes a rule of another
- * program for our first rule (EEXIST), our second rule is still added. A rule with a selector that
- * wgxdp does not know is not taken for a rule for all packets. */
+/* test_rules.c - tests rules.h and netlink_rule.h in a network namespace. If the kernel mistakes a
+ * rule of another program for our first rule (EEXIST), our second rule is still added. A rule with
+ * a selector that wgxdp does not know is not taken for a rule for all packets. */
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -79,7 +79,8 @@ static void test_chacha20(void **state)
 	}
 }
 
-/* 2. The vectors of poly1305.txt, split in two, in each lane while the other lanes are busy. */
+/* 2. The vectors of poly1305.txt, in each lane while the other lanes are busy. Each message is
+ * passed in two parts, split at several offsets. */
 static void test_poly1305(void **state)
 {
 	static uint8_t data[ROOM], noise[ROOM], key[32], tag[16], out[16], ignored[16];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names_pair.h - two devices on the simulated clock of world.h, one of which knows the other by the
- * name vpn.test. The devices are real. The test simulates DNS and the routes.
+ * names_pair.h - two devices (wg/device.h) with the simulated clock of world.h. One device knows
+ * the other by the name vpn.test. The test simulates DNS and the routes.
  *
  *   begin(known) ─▶ answer(), no_answer(), heard(), pass(seconds) ─▶ assert_at() ─▶ end()
  */
@@ -23,8 +23,8 @@ struct fixture {
 	struct endpoint_name *asked; /* the name whose lookup is under way, or NULL */
 	unsigned lookups, cancels;
 	bool marked, fwmark;
-	const char *unroutable; /* an address without a route */
-	const char *preferred;
+	const char *unroutable; /* an address without a route; NULL = none */
+	const char *preferred;	/* the address with the highest rank; NULL = none */
 };
 
 static inline const char *address_of(const struct endpoint *e)

@@ -108,7 +108,7 @@ static void late_response(void **state)
 	assert_int_equal(late.sender, t.b->id);
 	world_pass(t.w, 1); /* b's own handshake completes */
 	assert_int_equal(t.a->received_data, 1);
-	assert_int_equal(t.a->begun_count, 1); /* so a's pending handshake has ended */
+	assert_int_equal(t.a->begun_count, 1); /* only the session: a's own handshake has ended */
 	assert_int_equal(node_input(t.a, &late), REASON_unknown_index);
 	assert_talking(&t);
 	world_free(t.w);
@@ -134,8 +134,8 @@ static void responder_waits(void **state)
 	world_free(t.w);
 }
 
-/* The control thread receives a request for a handshake after the session has been established. It
- * sends the waiting packets and begins no handshake. */
+/* The control thread receives a request for a handshake after the session has been established. The
+ * thread sends the waiting packets and begins no handshake. */
 static void late_wish(void **state)
 {
 	struct pair t = connected();
@@ -147,7 +147,7 @@ static void late_wish(void **state)
 	device_want_handshake(&t.a->device, t.ab, t.w->now_ns);
 	world_pass(t.w, 0.1);
 	assert_int_equal(t.b->last_serial, 4711);
-	/* Neither argument is the peer's next session, so both calls are ignored. */
+	/* The third argument is not the peer's next session, so both calls are ignored. */
 	device_confirmed(&t.a->device, t.ab, NULL, t.w->now_ns);
 	device_confirmed(&t.a->device, t.ab, atomic_load(&t.ab->current), t.w->now_ns);
 	assert_int_equal(initiations(&t), 1);

@@ -95,12 +95,12 @@ static void test_sources(void **state)
 	(void)state;
 	assert_non_null(r);
 	assert_int_equal(drain(r, v4(0xc0000201, 1), T0), 3);
-	assert_int_equal(drain(r, v4(0xc0000201, 2), T0), 0); /* another port */
+	assert_int_equal(drain(r, v4(0xc0000201, 2), T0), 0); /* same source, another port */
 	assert_int_equal(drain(r, v4(0xc0000202, 1), T0), 3);
 	assert_int_equal(drain(r, v6(0x20010db800000000, 1), T0), 3);
 	assert_int_equal(drain(r, v6(0x20010db800000000, 1ULL << 63), T0), 0);
 	assert_int_equal(drain(r, v6(0x20010db800000001, 1), T0), 3);
-	/* an IPv6 source with the bytes of an IPv4 source */
+	/* an IPv6 source with the bytes of an IPv4 source is another source */
 	assert_int_equal(drain(r, v6(0xc000020100000000, 1), T0), 3);
 	ratelimit_free(r);
 }
