@@ -20,7 +20,7 @@ class Failure(Exception):
 
 
 def private_bpffs():
-    """Pins need a bpffs. If the host has none, restarts this process with a bpffs of its own."""
+    """BPF pins need a bpffs. If the host has none, restarts this process with its own bpffs."""
     if os.environ.get("BENCH_BPFFS") == "private":
         return
     kind = subprocess.run(["stat", "-f", "-c", "%T", "/sys/fs/bpf"], capture_output=True, text=True)
@@ -50,7 +50,7 @@ def wait_until(condition, seconds, what):
 
 
 class Namespace:
-    """A network namespace. All its commands, a node and its load, share one core."""
+    """A network namespace. All commands in it, a WireGuard node and its load, share one core."""
 
     def __init__(self, name, core):
         self.name, self.core = f"{ID}-{name}", core
@@ -100,7 +100,7 @@ def namespace_inodes():
 
 
 def ancestors(pid):
-    """Yields this process and all its ancestors, whose CPU time does not count as noise."""
+    """Yields @pid and the PIDs of its ancestors, whose CPU time does not count as noise."""
     while pid > 1:
         yield pid
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
