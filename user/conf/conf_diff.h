@@ -24,7 +24,7 @@
 enum conf_change_kind {
 	CONF_CHANGE_ADD, /* adds the peer if it does not exist yet */
 	CONF_CHANGE_PSK,
-	CONF_CHANGE_ENDPOINT, /* no Endpoint in the new config: stops lookups, keeps the address */
+	CONF_CHANGE_ENDPOINT, /* if the new config has none: ends lookups, keeps the address */
 	CONF_CHANGE_NAME,
 	CONF_CHANGE_KEEPALIVE,
 	CONF_CHANGE_ALLOW,

@@ -105,7 +105,8 @@ static void warn_overlap(struct conf_parser *p, const struct settle_step *net,
 }
 
 /* Warns once for each prefix that contains a prefix of another peer. Does not warn of a default
- * route, which is meant to contain everything. @sorted has the @n steps with kept = true. */
+ * route, which is meant to contain everything. @sorted: the @n steps (settle.h) that gave
+ * their prefix to the peer that finally has it (kept = true). */
 static void find_overlaps(struct conf_parser *p, struct settle_step **sorted, size_t n)
 {
 	struct settle_step *nets[130]; /* each contains the next: at most 129 lengths, 0 to 128 */
@@ -143,8 +144,8 @@ static void warn_overlaps(struct conf_parser *p)
 
 /* The interface and its peers ------------------------------------------------------------------ */
 
-/* Returns true if a hook contains the word @what and so may set it, for example by `wg set %i
- * private-key ...`. */
+/* Returns true if a hook contains @what, the name of a setting, and so may change this setting, for
+ * example by `wg set %i private-key ...`. */
 static bool hook_sets(const struct conf *c, const char *what)
 {
 	for (unsigned i = 0; i < CONF_HOOK_COUNT; i++)

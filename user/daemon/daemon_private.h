@@ -47,8 +47,8 @@ extern const struct tunnel_ops daemon_tunnel_ops;
 extern const struct host_ops daemon_host_ops;
 extern const struct dataplane_ops daemon_dataplane_ops;
 
-/* Records the neighbour, so that the next owner of the name can release it if this daemon is
- * killed. */
+/* Records that the kernel now manages the neighbour entry @next for us or, if @managed is false, no
+ * longer does. If this daemon is killed, the next daemon of the interface releases the entry. */
 void daemon_neighbour_managed(void *ctx, const struct encap_next *next, bool managed);
 
 /* Stops the data plane, if it is up. */

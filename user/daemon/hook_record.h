@@ -29,7 +29,7 @@ struct hook_record {
  * config file. Returns 0, or -errno with an earlier record unchanged. */
 int hook_record_write(const char *interface, const struct conf *conf, const char *path);
 
-/* Locks the record, so that only one command at a time runs its hooks. If another command holds the
+/* Locks the record, so that only one command at a time runs the hooks. If another command holds the
  * lock and @wait is true, waits for that command. Returns a descriptor, which holds the lock until
  * it is closed; or -ENOENT (there is no record), -EWOULDBLOCK (another command holds the lock) or
  * another -errno. */

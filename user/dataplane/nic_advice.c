@@ -288,7 +288,7 @@ static void advise_udp(struct nic_judgement *j, const struct nic_facts *f)
 		       "the NIC could do the UDP segmentation that the kernel does now");
 }
 
-/* Sets the command to @attach, which has no names yet, and the names of the NIC and the file. */
+/* Sets the command to @attach, followed by the name of the NIC and CONF for the config file. */
 static void advise_attach(struct nic_advice *a, const char *attach, const char *name)
 {
 	snprintf(a->command, sizeof(a->command), "%s %s%s CONF", attach, fault_dashes(name), name);

@@ -26,7 +26,7 @@ enum nics_obstacle {
 struct nic_bypassed {
 	char egress[32 + NFT_HOOK_NAME_LEN]; /* if not "", --tx auto uses the UDP sockets */
 	char ingress[32 + NFT_HOOK_NAME_LEN];
-	char unread[80]; /* settings that could not be read, and why, so they may be missing here */
+	char unread[80]; /* first settings that could not be read, and why; "" = all were read */
 };
 
 /* Returns true if an XDP program is to be attached for received data. */
@@ -39,9 +39,9 @@ bool nic_checks_wants_xdp(const struct options *options);
  * XDP. */
 bool nic_checks_prefers_udp(const struct options *options, const struct netlink_link *link);
 
-/* Returns 0 if XDP may be tried on the link. Else returns, with @f filled in, -EOPNOTSUPP (the link
- * is one end of a veth pair, or has members, such as a bond) or -EMSGSIZE (the MTU is too large).
- * If this reason may go away later, also sets *@obstacle. */
+/* Returns 0 if XDP may be tried on the link. Else returns, with @f filled in, -EOPNOTSUPP (`auto`
+ * prefers the UDP sockets on this link, or the link has members, such as a bond) or -EMSGSIZE (the
+ * MTU is too large). If this reason may go away later, also sets *@obstacle. */
 int nic_checks_xdp(struct netlink *nl, const struct options *options,
 		   const struct netlink_link *link, enum nics_obstacle *obstacle, struct fault *f);
 
@@ -51,8 +51,8 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
 					uint32_t ifindex, const char *name);
 
-/* Returns true if data may be sent by AF_XDP on a NIC where AF_XDP bypasses what @b names. `auto`
- * does not send past settings that could not be read. */
+/* Returns true if data may be sent by AF_XDP on a NIC where AF_XDP bypasses what @b names. With
+ * --tx auto, this requires that b->egress and b->unread are empty. */
 bool nic_checks_sends(const struct options *options, const struct nic_bypassed *b);
 
 /* Appends what AF_XDP bypasses on the NIC @name to @why, which has @room bytes. @sends and

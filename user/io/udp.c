@@ -36,8 +36,8 @@
 
 #define SOCKET_BUFFER_BYTES (7 << 20) /* lasts 5.9 ms at 10 Gb/s while a worker waits for a CPU */
 #define PORT_TRIES 16		      /* attempts to find a port that is free in both families */
-#define NOBODY ((uid_t)-2)	      /* the largest uid; no account has it */
-#define TTL_FALLBACK 64		      /* RFC 1700; the kernel's own default */
+#define NOBODY ((uid_t)-2)	      /* owner of our sockets: a uid that no account has */
+#define TTL_FALLBACK 64		      /* if the kernel reports no default TTL; RFC 1700 */
 
 /* ---- setup ---- */
 

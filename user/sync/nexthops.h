@@ -102,9 +102,9 @@ void nexthops_roamed(struct nexthops *n, struct peer *p);
 /* Unpublishes the peer's encap, because the peer is being removed. */
 void nexthops_forget(struct nexthops *n, struct peer *p);
 
-/* Returns true if @from, the source of an authenticated message, can be the endpoint of a peer. A
- * broadcast address cannot, nor can an address of this host, unless the message arrived on the
- * loopback interface. */
+/* Returns true if @from, the source of an authenticated message, can be the endpoint of a peer.
+ * Returns false for a broadcast address. Returns false for an address of this host, except if the
+ * message arrived on the loopback interface. */
 bool nexthops_answerable(struct nexthops *n, const struct endpoint *from);
 
 /* Returns the rank of an endpoint by its current route; see endpoint_rank.h. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * route_reader.h - reads the routes that lead into the tunnel whenever they may have changed, and
- * gives their MTUs to the workers. Reading many routes takes long. So a thread of its own reads
- * them, and takes at most a tenth of one CPU. The functions below are for the control thread.
+ * gives their MTUs to the workers. Reading many routes takes long. So a separate thread reads them,
+ * and uses at most a tenth of one CPU. The functions below are for the control thread.
  */
 #ifndef WGXDP_ROUTE_READER_H
 #define WGXDP_ROUTE_READER_H

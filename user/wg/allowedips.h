@@ -35,16 +35,16 @@ void allowedips_free(struct allowedips *a);
  * loses it. @list is one of @peer's lists. If @p is on @list already, @p keeps its place in the
  * order. Otherwise @p leaves the list that held it, and is appended to @list. Returns 0, -EINVAL
  * for an invalid prefix, -ENOMEM, or -ENOSPC at ALLOWED_IPS_MAX. After an error nothing has
- * changed. Only the control thread calls it. */
+ * changed. Only the control thread calls this function. */
 int allowedips_insert(struct allowedips *a, const struct prefix *p, struct peer *peer,
 		      struct allowedips_list *list);
 
-/* Removes the prefix @p if @peer has exactly this prefix. Returns true if it was removed. Only the
- * control thread calls it. */
+/* Removes the prefix @p if @peer has exactly this prefix. Returns true if @p was removed. Only the
+ * control thread calls this function. */
 bool allowedips_remove(struct allowedips *a, const struct prefix *p, struct peer *peer);
 
 /* Removes all prefixes on @list, and calls @fn (which may be NULL) after removing each. Only the
- * control thread calls it. */
+ * control thread calls this function. */
 void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
 			   void (*fn)(void *ctx, const struct prefix *p), void *ctx);
 
@@ -53,7 +53,8 @@ void allowedips_remove_all(struct allowedips *a, struct allowedips_list *list,
 void allowedips_relist(struct allowedips_list *from, struct allowedips_list *to);
 
 /* Calls @fn for each prefix on @list, in order, until @fn returns a value other than 0. Returns the
- * last value of @fn, or 0 if the list is empty. Only the control thread calls it. */
+ * last value of @fn, or 0 if the list is empty. Only the control thread calls this
+ * function. */
 int allowedips_each(const struct allowedips_list *list,
 		    int (*fn)(void *ctx, const struct prefix *p), void *ctx);
 

@@ -64,7 +64,7 @@ struct peer {
 	struct session *previous;
 	struct endpoint endpoint; /* AF_UNSPEC = not known */
 	struct allowedips_list allowed;
-	struct allowedips_list leaving;	      /* still valid until device_peer_replace_end() */
+	struct allowedips_list leaving;	      /* prefixes to remove at device_peer_replace_end() */
 	uint64_t latest_handshake_unix_ns;    /* 0 = never */
 	uint64_t last_initiation_consumed_ns; /* BOOTTIME; 0 = never; for INITIATIONS_PER_SECOND */
 	uint64_t last_tai64n_unix_ns;	      /* time in the newest initiation sent to the peer */
@@ -89,7 +89,7 @@ void peer_free(void *peer);
  * thread moves p->next to p->current soon afterwards. The loads are sequentially consistent, like
  * the accesses to stage->count. So if a worker stages a packet while the control thread publishes a
  * session, the worker sees the session, or the control thread sees the packet, or both. Any
- * thread may call it. */
+ * thread may call this function. */
 static inline struct session *peer_session(const struct peer *p)
 {
 	struct session *next = atomic_load_explicit(&p->next, memory_order_seq_cst);

@@ -50,12 +50,12 @@ void session_free(void *session);
 bool session_may_receive(const struct session *s, uint64_t now_ns);
 
 /* Returns true if a message may still be sealed under @s: session_may_receive() is true, and fewer
- * than REJECT_AFTER_MESSAGES were sent. Any thread may call it. */
+ * than REJECT_AFTER_MESSAGES were sent. Any thread may call this function. */
 bool session_may_send(const struct session *s, uint64_t now_ns);
 
 /* Reserves @n successive counters and sets *@first to the first of them. Returns false if fewer
  * than @n counters are left below REJECT_AFTER_MESSAGES. In that case session_may_send() returns
- * false from then on. Any thread may call it. */
+ * false from then on. Any thread may call this function. */
 bool session_take_counters(struct session *s, unsigned n, uint64_t *first)
 	__attribute__((warn_unused_result));
 
@@ -69,7 +69,7 @@ bool session_renew_after_send(const struct session *s, uint64_t now_ns);
 bool session_renew_after_receive(const struct session *s, uint64_t now_ns);
 
 /* Hold this lock around the replay_accept() calls of one session in a batch. Make no system call
- * while you hold it. Any thread may call it. */
+ * while you hold it. Any thread may call these functions. */
 void session_lock(struct session *s);
 void session_unlock(struct session *s);
 
