@@ -104,8 +104,8 @@ BLAKE2S_INLINE __u32 blake2s_word(const void *p, __u32 i)
 	__u32 w;
 
 #ifdef __bpf__
-	/* Do not use memcpy(), which would become four one-byte loads. The verifier allows an
-	 * unaligned load from a packet on architectures that do it efficiently. */
+	/* Do not use memcpy(), which would become four one-byte loads. The verifier allows
+	 * unaligned loads from a packet on architectures where such loads are efficient. */
 	w = ((const __u32 *)p)[i];
 #else
 	__builtin_memcpy(&w, (const __u8 *)p + 4 * i, 4);

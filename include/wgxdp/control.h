@@ -21,8 +21,8 @@
  *                     {"ok":true} when the config file is applied. exact: the device becomes
  *                     exactly like the file, as with `wg syncconf`; adopt: the device already
  *                     matches the file, so the file is only read. Both members are optional
- *   {"op":"settle"}   {"ok":true} when no reload runs, and the daemon knows of no change of the
- *                     file that it has not applied yet; an error if the reload that ran has failed
+ *   {"op":"settle"}   {"ok":true} when no reload runs and every change of the file that the daemon
+ *                     has noticed is applied; an error if a reload ran meanwhile and failed
  *   {"op":"confirm"}  {"ok":true}: confirms the tunnel, so that it is not removed
  *   {"op":"confirm","wait":true}
  *                     {"ok":true} when the tunnel is confirmed, {"ok":false} when the time for the
