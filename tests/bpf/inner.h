@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inner.h - builds inner packets for the tests of the tunnel's TC programs: UDP or an ICMP
- * message between two addresses. An address is given by x and y:
+ * inner.h - builds inner packets for the tests of the tunnel's TC programs: a UDP packet or an ICMP
+ * message between two addresses. The tests name an address by its numbers x and y:
  *
  *   10.7.x.y  and  fd07::x:y
  */
@@ -114,8 +114,8 @@ static inline void inner_udp(struct inner *p, int family, struct inner_address f
 	inner_put16(udp + 6, inner_checksum(p, family, IPPROTO_UDP, 12));
 }
 
-/* Writes an ICMP message of @type from @from to @to. It quotes a UDP packet that was sent the other
- * way, from @to to @from. */
+/* Writes an ICMP message of @type from @from to @to. The message quotes a UDP packet that was sent
+ * the other way, from @to to @from. */
 static inline void inner_icmp(struct inner *p, int family, struct inner_address from,
 			      struct inner_address to, uint8_t type, uint8_t code)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * socket_on_lt0.h - an AF_XDP socket on the NIC of sandbox.h, and frames from the far end of the
- * veth pair, lt1. Include after sandbox.h.
+ * socket_on_lt0.h - an AF_XDP socket on lt0, and frames that lt1, the other end of the veth pair,
+ * sends to lt0. sandbox.h creates the pair and must be included first.
  */
 #ifndef TESTS_BPF_SOCKET_ON_LT0_H
 #define TESTS_BPF_SOCKET_ON_LT0_H

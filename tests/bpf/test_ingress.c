@@ -48,7 +48,8 @@ static void test_truncation(void **state)
 	}
 }
 
-/* Tries the payload lengths 1 to 200 for the types 0 to 5. Only those of [W] 5.4 are accepted. */
+/* Tries the payload lengths 1 to 200 for the types 0 to 5. The program accepts a message only if
+ * [W] 5.4 allows this length for its type. */
 static void test_lengths(void **state)
 {
 	struct frame f;
@@ -128,7 +129,8 @@ static void test_no_socket(void **state)
 	assert_int_equal(run_on(f.data, f.len, LO, 0), XDP_REDIRECT);
 }
 
-/* Packets of a peer whose counters are deleted are still steered, but counted for no peer. */
+/* Packets of a peer whose counters are deleted are still redirected to the AF_XDP socket, but
+ * counted for no peer. */
 static void test_peer_without_counters(void **state)
 {
 	const struct frame_spec s = { ANY(4, WIRE_DATA, GONE_PEER) };

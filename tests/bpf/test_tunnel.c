@@ -141,8 +141,8 @@ static void set_rps(const char *cpus)
 	rmdir(sysfs);
 }
 
-/* With RPS the program runs after write() has returned, when tun_writer may already hold the slot
- * of a later packet. The slot is therefore not compared. */
+/* With RPS the TC program may run after write() has returned. The writer may then already have
+ * stored a later packet's slot in tun_writer, so the program does not compare the slot. */
 static void test_rps(void **state)
 {
 	static const struct in_row rows[] = {

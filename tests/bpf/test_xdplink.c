@@ -308,7 +308,7 @@ static void test_into_a_socket(void **state)
 	assert_int_equal(loader_set_listen(loader, &key, 1), 0);
 	assert_int_equal(loader_peer_set(loader, 0, &peer), 0);
 	assert_int_equal(loader_session_set(loader, spec.receiver, &session), 0);
-	loader_heartbeat(loader)[0] = INT64_MAX / 2; /* stays fresh */
+	loader_heartbeat(loader)[0] = INT64_MAX / 2; /* so that worker 0 always counts as alive */
 	open_socket(&s);
 	wait.fd = xsk_socket__fd(s.xsk);
 	assert_int_equal(loader_set_socket(loader, lt0, 0, wait.fd), 0);

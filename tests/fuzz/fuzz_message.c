@@ -10,7 +10,8 @@
 #include "fuzz_main.h"
 #include "wg/cookie.h"
 
-/* Bits of the first byte of the input. */
+/* Bits of the first byte of the input. WHICH: the type of the message, 0 = random bytes. SIGNED:
+ * the macs are recomputed after the changes. ELSEWHERE: the message has another source address. */
 enum { WHICH = 3, UNDER_LOAD = 4, SIGNED = 8, ELSEWHERE = 16 };
 
 static struct pair t;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_uapi.c - whatever lines arrive on the configuration socket, the device still answers a
- * get. */
+/* fuzz_uapi.c - sends any lines to the configuration socket. Afterwards the device must still
+ * answer the request get=1. */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>

@@ -389,8 +389,8 @@ class Reasons:
         self.expect("a packet whose prefix is in the map again", {}, lambda: b.send(b.good()), 1)
 
     def losses(self):
-        """The kernel drops packets while the workers are stopped. Their number varies, but each
-        must be counted."""
+        """While the workers are stopped, the kernel drops packets. How many it drops varies, but
+        each must be counted."""
         b = self.b
         full = b.session.seal(wgpeer.ipv4(FORGER, OURS, (1, INNER), bytes(1372)))
         self.lose("packets in", {"xdp": "xsk_rx", "udp": "udp_rx"}[self.path], 10000,

@@ -196,7 +196,8 @@ def theirs(path, text):
 
 
 def blamed_key(message, text):
-    """Returns the key of the line that our message names, without white space and in lower case."""
+    """Returns what stands before the "=" in the line that our message names, in lower case and
+    without white space."""
     place = re.search(r":(\d+):\d+: ", message)
     if not place:
         return ""
@@ -209,7 +210,8 @@ def signed(text):
 
 
 def spaced(text):
-    """True if there is white space within a key of wg-quick or within [Interface]."""
+    """True if there is white space within [Interface] or within the name of a setting of wg-quick,
+    such as "Post Up"."""
     for entry in text.split("\n"):
         name = entry.split("#")[0].split("=")[0].strip()
         if re.search(r"\s", name) and re.sub(r"\s", "", name).lower() in [*QUICK, "[interface]"]:

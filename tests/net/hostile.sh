@@ -12,7 +12,7 @@
 #   │ :51820       eth0 ═══ 2 queues ═══ eth0 sixteen peers │
 #   └───────────────────┘                   └───────────────┘
 #
-# LASTS is the time in seconds with XDP, and again with the UDP sockets (default: 5). The test
+# The test runs for LASTS seconds (default: 5) with XDP, and then as long with the UDP sockets. It
 # prints SEED. A run with the same SEED makes the same random choices, but not at the same times.
 
 . "$(dirname "$0")/lib.sh"

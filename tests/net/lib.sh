@@ -280,8 +280,8 @@ join() # NS NIC NS NIC
 	wait_for 5 in_ns "$1" ping -q -c 1 -W 1 2001:db8::2
 }
 
-# Joins a and the host NS by a veth pair with a network of its own: a has NETWORK.1, NS has
-# NETWORK.2.
+# Joins namespace a and namespace NS by a veth pair with a network of its own. Namespace a has the
+# address NETWORK.1, and NS has NETWORK.2.
 cable() # NIC-OF-A NS NETWORK
 {
 	ip link add "$1" netns "$ID-a" type veth peer name eth0 netns "$ID-$2"
@@ -312,9 +312,9 @@ internet()
 }
 clear_packets() { in_ns b nft -j list table inet clear | jq '[.. | .packets? // empty] | add'; }
 
-# Prints how many of COUNT pings are answered. After its last ping, ping(8) waits about two round
-# trips if it has received an answer, and otherwise up to 5 s. All pings are therefore sent at once,
-# before an answer can arrive.
+# Prints how many of COUNT pings are answered. ping(8) waits up to 5 s after its last ping, but only
+# about two round trips if it already has an answer. So all pings are sent at once, before an answer
+# can arrive.
 answers() # COUNT NS ADDRESS...
 {
 	local count=$1 ns=$2
@@ -379,7 +379,7 @@ start_wireguard_go() # NS INTERFACE
 	spawn "$1" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error wireguard-go -f "$2" >"$TMP/$2.log" \
 		2>&1
 	FOREIGN_PID=$!
-	# A killed daemon may have left its socket file, so wait for an answer.
+	# Wait for an answer, and not for the socket file, which a killed daemon may have left.
 	wait_for 10 eval "in_ns '$1' wg show '$2' >/dev/null 2>&1" && return
 	diag "wireguard-go does not answer: $(<"$TMP/$2.log")"
 	kill -9 "$FOREIGN_PID" && wait "$FOREIGN_PID"

@@ -55,7 +55,7 @@ refuses "a second detach is refused" 1 "$A" in_ns a "$WGXDP" detach "$A"
 
 # --- which AEAD -----------------------------------------------------------------------------------
 
-# Returns true if avx512ifma slows the cores of this CPU down: on Ice Lake servers.
+# Succeeds if this is an Ice Lake server, whose cores the AEAD avx512ifma slows down.
 slows_cores()
 {
 	grep -qE "^cpu family\s*: 6$" /proc/cpuinfo &&

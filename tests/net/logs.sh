@@ -38,7 +38,7 @@ own_places()
 	mkdir /run/systemd/journal
 }
 
-# Receives datagrams at SOCKET, and writes each to LOG, followed by a line "end".
+# Receives datagrams at SOCKET, and writes each to LOG, with the word "end" appended.
 listen_at() # SOCKET
 {
 	: >"$LOG"

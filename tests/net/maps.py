@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""maps.py PID INTERFACE A B KEYS - the peer of maps.sh, which also reads the BPF maps.
+"""maps.py PID INTERFACE A B KEYS - the daemon's peer in maps.sh, and the reader of the BPF maps.
 
 `bpftool map dump` and `wg show dump` must agree with each other and with what the test has set.
 """

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Full tunnels that are started again after `kill -9`, and full tunnels that are started at the same
-# moment. No packet leaves unencrypted between the kill and the end of the next attach, and each
-# tunnel has a mark of its own.
+# Full tunnels, which have the default route, are started again after `kill -9`, and several are
+# started at the same moment. No packet leaves unencrypted between the kill and the end of the next
+# attach, and each tunnel has a mark of its own.
 #
 #   a: eth0 192.0.2.1 ═══ 192.0.2.2 eth0 :b, the tunnel's server
 #      default route via b               lo: 203.0.113.9 and 2001:db8:9::9, "the internet"

@@ -106,9 +106,9 @@ static void test_offloads(void **state)
 	assert_int_equal(ethtool_set_offload("a0", ETHTOOL_LRO, true), -EOPNOTSUPP);
 }
 
-/* When an XDP program is attached, some drivers, such as vmxnet3, switch an offload off, and do not
- * switch it on later. tuning_unwatch() records the offloads that went off since tuning_watch().
- * tuning_undo() switches these offloads on again. */
+/* When an XDP program is attached, some drivers, such as vmxnet3, switch an offload off, and leave
+ * it off after the program is detached. tuning_unwatch() records the offloads that went off since
+ * tuning_watch(). tuning_undo() switches these offloads on again. */
 static void test_watch(void **state)
 {
 	struct ethtool_offload_state all[ETHTOOL_OFFLOADS];

@@ -238,8 +238,8 @@ static void bad_arguments(void **state)
 	netpair_run("! ip link show " NAME " 2>/dev/null");
 }
 
-/* Opens a TUN descriptor as a caller of the daemon would. Unless @flags are 0, attaches the
- * descriptor to a device with these flags. */
+/* Opens a TUN descriptor like a program that passes one to the daemon in WG_TUN_FD. Unless @flags
+ * are 0, attaches the descriptor to a device with these flags. */
 static int given(int flags)
 {
 	struct ifreq ifr = { .ifr_flags = (short)flags };

@@ -27,7 +27,8 @@ static int to_xsk_sockets = -1, to_xsk_link = -1;
 #define LOAD(size, d, s, o) INSN(BPF_LDX | BPF_MEM | (size), d, s, o, 0)
 #define JUMP_IMM(op, d, i, to) INSN(BPF_JMP | BPF_K | (op), d, 0, to, i)
 
-/* Attaches the program to @nic. The map to_xsk_sockets has one socket for each queue. */
+/* Attaches the program to @nic. The map to_xsk_sockets has one entry for each of four queues. The
+ * entries are empty until the test stores its AF_XDP sockets in them. */
 static inline void to_xsk_attach(const char *nic)
 {
 	char log[4096] = "";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_ecn.c - compares every traffic class with the two tables of RFC 6040. One cell of each table
- * differs from the RFC, as in the kernel. The bytes around the class must not change. */
+ * differs from the RFC, as in the kernel's WireGuard. The bytes around the class must not
+ * change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,8 +49,8 @@ static void make(uint8_t ip[static 40], int version, uint8_t tclass)
 
 static void test_encapsulate(void **state)
 {
-	/* For the inner marks Not-ECT, ECT(1), ECT(0) and CE. The RFC copies CE, the kernel does
-	 * not. */
+	/* The outer marks for the inner marks Not-ECT, ECT(1), ECT(0) and CE. The RFC copies CE to
+	 * the outer header. The kernel's WireGuard sets ECT(0) instead. */
 	static const uint8_t want[] = { 0, 1, 2, 2 };
 	uint8_t ip[40];
 

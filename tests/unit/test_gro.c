@@ -293,7 +293,8 @@ static void test_order(void **state)
 	begin();
 }
 
-/* 6. A fragment may belong to any flow, so a packet behind it is not merged with one before it. */
+/* 6. A fragment may belong to any flow, so the packets before and after a fragment are not merged
+ * with each other. */
 static void test_fragment(void **state)
 {
 	struct segment s = first, f = first;

@@ -145,7 +145,7 @@ static void ends(void **state)
 	assert_int_equal(run_p(long_output, NULL, 9000, &f), -EREMOTEIO);
 	assert_non_null(strstr(f.text, "status 7: 0123456789 0123456789"));
 	/* On a timeout the program and its children are killed. If a program ends and leaves a
-	 * daemon behind, run_program() does not wait for the daemon. */
+	 * child running, run_program() does not wait for the child. */
 	assert_int_equal(run_p("/bin/sleep 30", NULL, 100, &f), -ETIMEDOUT);
 	assert_int_equal(run_p("/bin/sleep 3 & exit 0", NULL, 9000, &f), 0);
 	assert_true(time(NULL) - begin < 9);

@@ -74,8 +74,8 @@ static void open_with(struct world *w, enum options_path tx, struct nic_bypassed
 	note_bypassed(&w->env, &w->nic, &at_open);
 }
 
-/* As long as nobody knows what AF_XDP would bypass, `auto` sends by the UDP sockets, and says why.
- * As soon as it is known, the NIC is opened again. */
+/* While the settings that AF_XDP would bypass cannot be read, `auto` sends by the UDP sockets, and
+ * says why. When they can be read, nics_look() returns NICS_LOST, so that the NIC is reopened. */
 static void unknown_at_open(void **state)
 {
 	const struct nic_bypassed unread = { .unread = UNREAD };
@@ -93,7 +93,8 @@ static void unknown_at_open(void **state)
 	assert_int_equal(nics_look(&w.env, &w.nic), NICS_LOST);
 }
 
-/* A setting that was read before another failed decides the path, and stays named. */
+/* If one setting was read, but the next one could not be read, the first setting decides the path.
+ * The reason names that setting, also after all settings can be read. */
 static void partly_known_at_open(void **state)
 {
 	static const char why[] = "eth0: data is sent by the UDP socket, because AF_XDP would "

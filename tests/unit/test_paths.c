@@ -15,7 +15,7 @@
 #include "dataplane/nics.h"
 #include "dataplane/workers.h"
 
-/* What paths.c calls instead of the workers and of the BPF maps. */
+/* paths.c calls these fakes instead of the functions of the workers, the NICs and the BPF maps. */
 #define worker_add_port count_port
 #define worker_drop_ports drop_ports
 #define loader_set_queue_worker write_map
@@ -84,7 +84,8 @@ static void cause_is_named(void **state)
 	assert_int_equal(give(2, false, true, -ENOMEM, &f), -ENOMEM);
 	assert_string_equal(f.text, "eth0: the BPF programs cannot be told which worker serves "
 				    "queue 1: Cannot allocate memory");
-	assert_int_equal(give(2, false, false, -ENOMEM, &f), 0); /* TC needs no such map */
+	/* Without XDP, no map is written. */
+	assert_int_equal(give(2, false, false, -ENOMEM, &f), 0);
 }
 
 int main(void)

@@ -74,7 +74,7 @@ static inline bool vectors_next(struct vectors *v)
 	return true;
 }
 
-/* Returns the hex digits of @key in the current block. */
+/* Returns the hex digits that stand after "@key = " in the current block. */
 static inline const char *vectors_find(const struct vectors *v, const char *key)
 {
 	size_t key_len = strlen(key);
@@ -89,7 +89,8 @@ static inline const char *vectors_find(const struct vectors *v, const char *key)
 	return "";
 }
 
-/* Writes the bytes of @key to @out. Fails if there are more than @room. Returns their number. */
+/* Writes the value of @key to @out. Returns its length in bytes. Fails if the length exceeds
+ * @room. */
 static inline size_t vectors_get_any(const struct vectors *v, const char *key, void *out,
 				     size_t room)
 {
@@ -108,7 +109,7 @@ static inline size_t vectors_get_any(const struct vectors *v, const char *key, v
 	return len;
 }
 
-/* Writes the bytes of @key to @out. Fails unless there are exactly @len bytes. */
+/* Writes the value of @key to @out. Fails unless the value has exactly @len bytes. */
 static inline void vectors_get(const struct vectors *v, const char *key, void *out, size_t len)
 {
 	assert_int_equal(vectors_get_any(v, key, out, len), len);

@@ -6,7 +6,8 @@
 # snapshot.sh SUITE - a virtual machine with a live session is restored from its snapshots (savevm,
 # loadvm), and suspended to RAM. A capture outside of the machine shows that no counter occurs twice
 # under one key, and how long the tunnel takes to come back. The machine has a VM generation ID, a
-# disk for the snapshots, and no shared folder, which would prevent snapshots.
+# disk for the snapshots, and no shared folder, which would prevent snapshots. Because of the line
+# "on the host" above, tools/vm runs this script itself, and not inside a guest.
 #
 #   guest: wgxdp 10.99.0.1  eth0 192.0.2.1 ═══ 192.0.2.2 tap0, capture  10.99.0.2 wireguard-go :b
 
