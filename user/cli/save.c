@@ -18,8 +18,8 @@
 #include "wgxdp/control.h"
 
 #define TIMEOUT_S 30
-/* How long to wait for the end of a reload. When systemd stops the unit, `wgxdp detach` may save,
- * and so wait, too. So the time is less than the unit's TimeoutStopSec. */
+/* How long to wait for the end of a reload. The time is less than TimeoutStopSec of the unit,
+ * because `wgxdp detach`, with which systemd stops the unit, may also save the config. */
 #define SETTLE_S 20
 #define READ_SIZE 65536
 #define REPLY_MAX (1U << 30) /* bytes, as in ctlclient.c */
@@ -82,8 +82,8 @@ static int get(const char *interface, struct buffer *in, struct fault *f)
 		   : 0;
 }
 
-/* Waits until no reload runs. A daemon that refuses is older than the request, or the reload has
- * failed; the running state is saved nevertheless. */
+/* Waits until no reload runs. A daemon of an old version does not know this request and refuses it,
+ * and a reload may fail. In both cases the running state is saved nevertheless. */
 static int settle(const char *interface, struct fault *f)
 {
 	json_t *reply = NULL;
@@ -98,7 +98,7 @@ static int settle(const char *interface, struct fault *f)
 	return err == -EREMOTEIO ? 0 : err;
 }
 
-/* Replaces what is running in @conf. */
+/* Replaces the private key, port, mark and peers in @conf by those of the running daemon. */
 static int take_running(const char *interface, struct conf *conf, struct fault *f)
 {
 	struct buffer in = { 0 };

@@ -106,7 +106,7 @@ static int append(int fd, const char *text, size_t len)
 	if (end < 0)
 		return -errno;
 	err = file_write(fd, text, len);
-	/* Remove the part of a line that may be there: the next line would continue it. */
+	/* Remove what was written of this line, because the next line would be appended to it. */
 	if (err && ftruncate(fd, end))
 		return -errno;
 	return err;

@@ -66,12 +66,13 @@ static void leave_terminal(const struct options *options, int lease)
 /* Signals of the command ------------------------------------------------------------------- */
 
 static const int enders[] = { SIGINT, SIGTERM, SIGHUP };
-static int guarded = -1; /* the lease that SIGINT, SIGTERM and SIGHUP shut down */
+/* The lease (the command's socket to the daemon) that give_up() shuts down; -1 = none. */
+static int guarded = -1;
 static volatile sig_atomic_t ender;
 
-/* Shuts the lease down. The daemon notices the shutdown and undoes everything. Then the command's
- * reads and writes fail, and lease_cancel() waits for the daemon. A second signal ends the command
- * without waiting. */
+/* Handles SIGINT, SIGTERM and SIGHUP in the command. Shuts down the lease, which makes the daemon
+ * undo everything. Then the command's reads and writes on the lease fail, and lease_cancel() waits
+ * for the daemon. A second signal ends the command without waiting. */
 static void give_up(int number)
 {
 	int saved = errno;

@@ -404,7 +404,8 @@ static int take_over(struct host *h, struct fault *f)
 	h->state.rules = r.rules;
 	h->state.dns = r.dns;
 	h->set_valid_mark = r.src_valid_mark;
-	/* A state has only one DNS tool. The daemon was killed while it changed the tool. */
+	/* If the daemon was killed while it changed the DNS tool, the record has two tools. A state
+	 * has room for only one, so remove the servers of the other one now. */
 	if (dns_unset(&r.other_dns, &why))
 		log_error("some DNS servers of a daemon that was killed are still set: %s",
 			  why.text);

@@ -82,7 +82,8 @@ int record_write(const char *interface, const struct record *r, struct fault *f)
 	json_t *json = record_is_empty(r) ? NULL : pack(r);
 
 	record_file_path(path, interface, SUFFIX);
-	/* Only an empty record may become NULL: record_file_write() then deletes the file. */
+	/* For NULL, record_file_write() removes the file. Keep the file if pack() ran out of memory:
+	 * only an empty record may remove it. */
 	if (!json && !record_is_empty(r))
 		return fault(f, -ENOMEM, "%s: out of memory", path);
 	return record_file_write(path, json, f);
@@ -182,8 +183,9 @@ static void keep_first(int *first, int err, struct fault *f, const struct fault 
 		*f = *one;
 }
 
-/* Forgets the servers, unless the program was not run because the system lacks resources. A program
- * that has failed is not run again, because it may block for DNS_TIMEOUT_MS each time. */
+/* Removes the tunnel's DNS servers from the host by running the program in @d. Clears @d even if
+ * the program has failed, because another attempt may block for DNS_TIMEOUT_MS. Keeps @d if the
+ * program could not be started for lack of resources. */
 static int undo_dns(struct dns *d, struct fault *f)
 {
 	int err = dns_unset(d, f);

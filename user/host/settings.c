@@ -181,8 +181,8 @@ int settings_set_dns(struct host *h, const struct state *from, const struct stat
 		err = dns_unset(&from->dns, &why);
 	else
 		err = dns_set(&to->dns, &to->plan, &why);
-	/* Keep the servers of @from until those of @to are set, unless @to is the last state: its
-	 * servers were set before, and those of @from must not stay. */
+	/* Remove the servers of @from only after those of @to are set. If @to is the last state,
+	 * which is restored after an error (thorough), remove the servers of @from in any case. */
 	if ((!err || h->sequence.thorough) && to->plan.servers.count && from->dns.tool &&
 	    !dns_same(&from->dns, &to->dns))
 		unset_err = dns_unset(&from->dns, err ? NULL : &why);
@@ -232,8 +232,9 @@ int settings_follow(struct host *h, const struct state *from, const struct state
 	return err ? fault(f, err, "cannot watch for events: %s", strerror(-err)) : 0;
 }
 
-/* Adds the rules of @to, so that no other daemon chooses the same mark, and then releases the lock.
- * The rules have no effect yet, because their routing table is still empty. */
+/* Adds the rules of @to, so that no other daemon chooses the same mark, and then releases the lock
+ * under which the mark was chosen (rules_lock()). The rules have no effect yet, because their
+ * routing table is still empty. */
 int settings_claim(struct host *h, const struct state *from, const struct state *to,
 		   struct fault *f)
 {

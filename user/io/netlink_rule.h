@@ -16,7 +16,7 @@ struct netlink;
 struct netlink_rule {
 	uint8_t family; /* AF_INET or AF_INET6 */
 	bool invert;	/* "not": the rule applies to packets that do not match its selector */
-	bool other;	/* netlink_rules(): the rule has a property that this struct lacks */
+	bool other;	/* set by netlink_rules(): the rule has properties that are missing here */
 	uint32_t priority;
 	uint32_t table;		       /* routing table to look up */
 	uint32_t fwmark;	       /* 0 = any packet */

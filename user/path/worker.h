@@ -60,7 +60,7 @@ void worker_set_udp(struct worker *w, struct transport *udp);
 void worker_set_mtu(struct worker *w, uint32_t mtu);
 
 /* While @on is true, the worker reports packets whose inner source is not an allowed IP of the peer
- * (NOTE_UNALLOWED), at most a few per second. */
+ * (NOTE_UNALLOWED), at most 10 per second. */
 void worker_set_debug(struct worker *w, bool on);
 
 /* Tells the worker the MTUs of the routes into the tunnel; NULL = no route has an MTU. The worker

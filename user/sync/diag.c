@@ -108,8 +108,9 @@ static bool may_say(struct diag *d, unsigned kind)
 	return true;
 }
 
-/* Logs how many lines were left out, for each limit whose current second is over at @now_ns. Each
- * limit has its own seconds: one begins at the first line after the previous one has ended. */
+/* Logs how many lines were left out, for each limit whose current period is over at @now_ns. Each
+ * limit has its own periods of one second. A period begins at the first line after the previous
+ * period has ended. */
 static void end_seconds(void *ctx, uint64_t now_ns)
 {
 	struct diag *d = ctx;

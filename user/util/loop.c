@@ -205,8 +205,8 @@ static void fire_timers(struct loop *l)
 
 /* Turns ---------------------------------------------------------------------------------------- */
 
-/* Returns the time until the earliest deadline in ms, rounded up, so that the loop does not wake
- * just before the deadline and spin. */
+/* Returns the time until the earliest deadline in ms, at most 60000, or -1 if there is no deadline.
+ * Rounds up, so that the loop does not wake just before the deadline and spin. */
 static int timeout_ms(const struct loop *l)
 {
 	const struct loop_timer *t = earliest_timer(l);

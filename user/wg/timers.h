@@ -14,8 +14,8 @@
  * cancels a timer. A packet does not wake the control thread if the control thread will read the
  * timestamps within 10 s anyway, because the timer that a packet starts runs for at least 10 s. So
  * the control thread reads the timestamps of a peer with steady traffic once in 10 s. The flag
- * @watched is true if a worker has told the control thread to look, or if the control thread will
- * look within 10 s anyway:
+ * @watched is true if a worker has told the control thread to read them, or if the control thread
+ * will read them within 10 s anyway:
  *
  *      worker:   time := now; if !exchange(watched, true), send NOTE_WATCH to the control thread
  *      control:  watched := false, then read the times; if data is unanswered or a keepalive is
@@ -85,7 +85,7 @@ void timers_response_sent(struct timers *t, uint64_t now_ns);
  * is sent as soon as timers_may_initiate() returns true. */
 void timers_handshake_wanted(struct timers *t, uint64_t now_ns);
 /* Call if a retry is due but not allowed yet. The retry waits until timers_may_initiate() returns
- * true. This does not postpone the end of the attempt. */
+ * true. The end of the attempt is not postponed. */
 void timers_retry_put_off(struct timers *t);
 /* Call when the keys of a new session were derived. Postpones the wiping of all keys. */
 void timers_session_begun(struct timers *t, uint64_t now_ns);
