@@ -4,10 +4,10 @@
  *
  *   mac1 = MAC(HASH("mac1----" || our public key), all of the message before mac1)
  *
- * The hash continues from the state after the key block (blake2s.h), so an initiation costs two
- * compressions and a response costs one. mac1_valid_initiation() and mac1_valid_response() are not
- * inlined, because inlining would copy them into every path of the program. The calls make the
- * checks 3 % slower, but the program is half as large.
+ * The hash continues from a stored state that has absorbed the key (blake2s.h), so an initiation
+ * costs two compressions and a response costs one. mac1_valid_initiation() and
+ * mac1_valid_response() are not inlined, because inlining would copy them into every path of the
+ * program. The calls make the checks 3 % slower, but the program is half as large.
  */
 #ifndef WGXDP_MAC_BPF_H
 #define WGXDP_MAC_BPF_H
