@@ -8,7 +8,7 @@
  *   handshake engine: device->counts ──┘
  *
  * X(id, name, sentence). Other programs use the ids (maps) and names (JSON). So append new reasons,
- * and never change an id or a name, or use it for another reason.
+ * and never change or reuse an id or a name.
  */
 #ifndef WGXDP_REASONS_H
 #define WGXDP_REASONS_H
