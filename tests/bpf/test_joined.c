@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_joined.c - what XDP in generic and in native mode does with trains of datagrams (one large
- * UDP packet, which the kernel would segment later). In generic mode XDP gets a train as one frame
- * and passes it to the stack, whatever its size. A single datagram goes to the AF_XDP socket, or is
- * dropped and counted if it is invalid.
+ * test_joined.c - what XDP does with trains of datagrams. A train is one large UDP packet that the
+ * kernel splits into datagrams later. In generic mode XDP gets a train as one frame and passes the
+ * train to the stack, whatever its size. In native mode the kernel splits a train before XDP sees
+ * it. A single datagram goes to the AF_XDP socket, or is dropped and counted if it is invalid.
  *
  *   lt1 ── frame or train ──▶ lt0: XDP ──▶ AF_XDP socket
  *                                └───────▶ the stack ──▶ UDP socket

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # timeout: 900
 #
-# Tests the timers of [W] 6 in real time. Each scenario runs once with data over AF_XDP and once
+# Tests the timers of [W] 6 in real time. Each scenario runs with data over AF_XDP, and with data
 # over UDP sockets. The node in b is wireguard-go, wgxdp, or a test node that can fall silent. All
 # scenarios run at once, for ten minutes. timers.py has a function for each scenario.
 #

@@ -55,7 +55,7 @@ count_types()
 	rule seen_in udp dport 51821 counter comment '"in"'
 }
 
-counted() # COMMENT [bytes]: prints the packets (or bytes) of this netfilter rule
+counted() # COMMENT [bytes]: prints the packets (or bytes) that the rule with COMMENT has counted
 {
 	in_ns a nft -j list table inet host |
 		jq --arg comment "$1" "[.. | .rule? // empty | select(.comment == \$comment) |

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 """hostile.py PID INTERFACE A B C KEYS SEED SECONDS - the peers and the changes of hostile.sh.
 
-Sixteen peers in B handshake, roam and send rubbish. Meanwhile other threads change the
-configuration through the socket, and the links, addresses, routes, rules, neighbours, MACs, queues
-and namespaces under the daemon. After SECONDS everything is restored, and the script checks that
-each peer gets a session and that no resource has grown. Prints "ok WHAT" and "not ok WHAT: why".
+A, B and C are network namespaces. The daemon PID serves the tunnel INTERFACE in A. Sixteen peers in
+B handshake, roam and send rubbish. Meanwhile other threads change the configuration through the
+socket, and the links, addresses, routes, rules, neighbours, MACs and queues under the daemon, and
+move the tunnel to C and back. After SECONDS everything is restored, and the script checks that each
+peer gets a session and that no resource has grown. Prints "ok WHAT" and "not ok WHAT: why".
 """
 
 import collections
@@ -28,7 +29,7 @@ PORTS = (51820, 51821)
 HUB, HUB6 = "192.0.2.1", "2001:db8::1"
 PLACES = [f"192.0.2.{host}" for host in (2, *range(20, 30))] + ["2001:db8::2", "2001:db8::20"]
 ZEROS = bytes(32)
-RECOVERS_S = 30 * wgpeer.PATIENCE  # time for five handshake attempts, which are 5 s apart
+RECOVERS_S = 30 * wgpeer.PATIENCE  # how long recovers() keeps trying
 GROWS_KIB = 4096
 
 

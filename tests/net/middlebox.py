@@ -19,7 +19,7 @@ It listens at the UNIX socket SOCKET. Each line is a command, which is answered 
     faults on|off         off also sends the frames that were held back
     counts                answers {"right": {"seen": 9, "sent": 8, "drop": 2, ...}, "left": ...},
                           which counts the datagrams that leave on each side
-    forget                forgets the frames that are kept for the next two commands
+    forget                forgets the frames that are kept for `forge` and `readdress`
     forge right|left N    sends N datagrams that must change nothing, made from the datagrams that
                           passed to this side: with flipped bits, shortened, replayed, junk; from
                           the same addresses and ports and from others; answers how many were sent

@@ -3,7 +3,8 @@
 """pathmtu.py A R B INTERFACE-OF-A INTERFACE-OF-B OUTER PATH - reads the outer packets at the router
 of pathmtu.sh.
 
-OUTER is 4 or 6, PATH xdp or udp. Prints "ok WHAT" and "not ok WHAT: why".
+A, R and B are network namespaces, OUTER is 4 or 6, PATH is xdp or udp. Prints "ok WHAT" and "not ok
+WHAT: why".
 """
 
 import socket
@@ -72,8 +73,8 @@ def say_too_big(bench, mtu):
 
 
 def whole(bench, mtu):
-    """Padding never exceeds the path MTU. Packets are not fragmented, and take the configured
-    path."""
+    """The padding makes no outer packet larger than the path MTU. Packets are not fragmented, and
+    take the configured path."""
     most = mtu - HEADERS[bench.outer] - 8 - 32
     by = {"xsk": int(bench.path == "xdp"), "udp": int(bench.path == "udp")}
     for inner, padded in ((100, 112), (most - 3, most), (most, most)):
@@ -84,7 +85,7 @@ def whole(bench, mtu):
 
 
 def fragmented(bench, mtu, inner):
-    """Larger packets take the UDP socket, in fragments that fit."""
+    """An inner packet that needs more than the path MTU takes the UDP socket, in fragments."""
     ours, came, sent = bench.send(inner)
     lengths = [len(p.data) for p in ours]
     same(f"path MTU {mtu}: {inner} bytes arrive in fragments by UDP",

@@ -226,7 +226,7 @@ refused_by_ipsec() # succeeds if a ping to b fails because the UDP socket could 
 	! in_ns a ping -q -c 1 -W 0.2 10.99.0.2 >/dev/null
 	wait_for 2 eval "[ \"\$(show a '$A' '.drops.send_failed // 0')\" -gt $before ]"
 }
-policy() { in_ns a ip xfrm policy "$1" dir out src 192.0.2.1 dst 192.0.2.2 "${@:2}"; } # add, delete
+policy() { in_ns a ip xfrm policy "$1" dir out src 192.0.2.1 dst 192.0.2.2 "${@:2}"; } # add|delete
 
 ok "IPsec: data to b is sent by AF_XDP" wait_for 5 by_xdp
 policy add proto udp dport 51822 action block

@@ -86,9 +86,9 @@ works() # WHAT [PATH]
 	fi
 }
 
-# Starts 100 pings, which take a second.
+# Starts 100 pings, which take a second. Call wait before came_back().
 pinging() { in_ns a ping -q -i 0.01 -c 100 -W 5 10.99.0.2 >"$TMP/ping" & }
-came_back() { grep -oP '\d+(?= received)' "$TMP/ping"; } # answered of the 100; call wait first
+came_back() { grep -oP '\d+(?= received)' "$TMP/ping"; } # prints how many pings were answered
 
 mac() { in_ns "$1" ip -j link show dev eth0 | jq -r '.[0].address'; }
 

@@ -204,8 +204,9 @@ class Roaming:
         say("the session still works", self.at_home())
 
     def checksums(self):
-        """Authentic data with a wrong outer checksum, so its source cannot be trusted. On the UDP
-        path the stack drops the datagram before a socket sees it."""
+        """Authentic data with valid and invalid outer checksums. If the checksum is invalid, the
+        source cannot be trusted, and the endpoint stays. On the UDP path the stack drops such a
+        datagram before a socket sees it."""
         xdp = self.path == "xdp"
         for source, to in ((ELSE4, A4), (ELSE6, A6)):
             v6 = ":" in source

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tcx NIC ingress|egress - attaches a BPF program to the NIC by tcx, as another program of the host
- * would. The BPF program passes all packets. It stays attached until this program is killed.
+ * would. The BPF program passes all packets. It stays attached until this process is killed.
  */
 #include <bpf/bpf.h>
 #include <net/if.h>

@@ -41,7 +41,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Returns a handle whose socket is no socket, so that every request fails. */
+/* Returns a handle whose file descriptor is /dev/null, so that every request fails. */
 static struct netlink *broken(void)
 {
 	struct netlink *b = netlink_open();
@@ -74,8 +74,8 @@ static void failed_reads(void **state)
 	assert_unread(nl, NULL, "");
 	assert_unread(nl, b, "the nftables chains (Socket operation on non-socket)");
 	assert_unread(b, netfilter, "the root qdisc (Socket operation on non-socket)");
-	/* This socket is of another family, so the kernel answers that it does not know the
-	 * request, as a kernel without nf_tables does. */
+	/* nl is not a netfilter socket, so the kernel answers that it does not know the request for
+	 * the chains, as a kernel without nf_tables does. */
 	assert_unread(nl, nl, "");
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);

@@ -51,8 +51,8 @@ steal() # NS PORT
 }
 
 ok "b is attached" ours b "$B" < <(conf_b)
-# With 8 workers the port has 16 sockets. If there are more than 10, the kernel looks for conflicts
-# in another hash table (udp_lib_lport_inuse2()).
+# With 8 workers the port has 22 sockets. If a port has more than 10 sockets, the kernel looks for
+# conflicts in another hash table (udp_lib_lport_inuse2()).
 for workers in 1 2 8; do
 	for rx in udp xdp; do
 		what="$workers workers, rx $rx"

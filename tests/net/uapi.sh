@@ -119,7 +119,7 @@ ok "setconf of a file without peers succeeds" w setconf "$A" \
 	<(printf '[Interface]\nPrivateKey = %s\n' "$(key own)")
 is "that setconf removes all peers" "$(field peers)" ""
 
-# --- errors: negative after set, positive after get -----------------------------------------------
+# --- errors: errno is negative after set, and positive after get ----------------------------------
 
 refused() # WHAT ERRNO LINE...
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp_pair.h - shared by the tests of the UDP path: a path on port 51820 in the near namespace of
- * netpair.h, and frames to send and receive with it. The header includes the code under test, so
- * that tests can call the static functions of this code.
+ * udp_pair.h - shared by the tests of the UDP sockets: a UDP transport on port 51820 in the near
+ * namespace of netpair.h, and frames to send and receive with this transport. The header includes
+ * the code under test, so that tests can call the static functions of this code.
  */
 #ifndef WGXDP_TEST_UDP_PAIR_H
 #define WGXDP_TEST_UDP_PAIR_H

@@ -197,9 +197,9 @@ static void assert_pair_gone(const struct run *r, uint32_t first, uint32_t secon
 	assert_false(holds(r->scalars, sizeof(r->scalars), first, second));
 }
 
-/* Checks that no trace of @words is left. Code that stores rows or bytes would leave a word and
- * then the next word. Code with lanes would leave the same word in several lanes, because all
- * packets have the same key. */
+/* Checks that no trace of @words is left. Code that stores the words in order would leave a word
+ * and then the next word. Code that has one packet in each SIMD lane would leave the same word in
+ * several lanes, because all packets have the same key. */
 static void assert_words_gone(const struct run *r, const uint32_t *words, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -11,13 +11,13 @@
 
 #include "io/netlink.h"
 
-/* With arguments, because there is also a struct of this name. */
+/* The macro has parameters, so that it does not replace the name of struct netlink_route. */
 #define netlink_route(nl, e, flow, route) count_route(nl, e, flow, route)
 
 static unsigned routes;
 static atomic_bool ending;
 
-/* Asks the kernel nothing. During the second call, the daemon begins to end. */
+/* Replaces netlink_route() and finds no route. During the second call, the daemon begins to end. */
 static int count_route(struct netlink *nl, const struct endpoint *e,
 		       const struct netlink_flow *flow, struct netlink_route *route)
 {

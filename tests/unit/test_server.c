@@ -418,8 +418,8 @@ static void eviction(void **state)
 	close(fds[2]);
 	fds[2] = extra;
 
-	/* Every connected client now has unread answers. The new client replaces the one that has
-	 * been idle longest. */
+	/* Now each client has an unread answer, so the server disconnects client 1, which has been
+	 * idle longest. */
 	extra = dial(w);
 	assert_int_equal(closed, 2);
 	say(w, extra, "big\n");

@@ -156,7 +156,7 @@ static void retries(void **state)
 	expect(&t, now + (6 + ZERO_AFTER_TIME_S) * NS_PER_S, TIMERS_ZERO);
 	assert_int_equal(t.attempts, 0);
 
-	/* the next attempt gets its full 90 s again */
+	/* after the retries were given up, a new handshake is retried again */
 	timers_initiation_sent(&t, AT(2000), REKEY_TIMEOUT_JITTER_MS);
 	expect(&t, AT(2005.334), TIMERS_RETRY);
 }

@@ -34,7 +34,7 @@ struct seen {
 struct witness {
 	struct derived *derived; /* hash table with the key send_key; born_ns 0 = free slot */
 	unsigned derived_cap, derived_count;
-	struct seen *seen; /* hash table; what 0 = free slot */
+	struct seen *seen; /* hash table; a slot is free if its `what` is 0 */
 	unsigned seen_cap, seen_count;
 };
 
