@@ -25,7 +25,7 @@
 #define OVERHEAD_V4 (20 + 8 + 16 + 16)
 #define OVERHEAD_V6 (40 + 8 + 16 + 16)
 
-/* This file does not exist if the kernel has no IPv6. */
+/* If the kernel has no IPv6, there is no such sysctl. */
 #define IPV6_DISABLED "/proc/sys/net/ipv6/conf/default/disable_ipv6"
 
 #define BUILT_AFTER 1767225600 /* Unix time of 2026-01-01; a clock before this date is wrong */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * strip.c - wgxdp strip CONF prints the file without the keys that only wg-quick(8) knows, for `wg
- * setconf` and `wg syncconf`. The output is identical to that of `wg-quick strip`.
+ * strip.c - wgxdp strip CONF prints the file without the settings that only wg-quick(8) knows, for
+ * `wg setconf` and `wg syncconf`. The output is identical to that of `wg-quick strip`.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -106,8 +106,8 @@ static void merge_block(struct conf_parser *p, struct conf_peer *peer)
 	}
 }
 
-/* Replaces the allowed IPs of @peer with those of the current block: makes the peer lose its
- * earlier allowed IPs at the first step of the block. */
+/* Replaces the allowed IPs of @peer with those of the current block. The peer loses the prefixes of
+ * its earlier steps (one step for each allowed IP) at the first step of this block. */
 static void replace_steps(struct conf_parser *p, uint32_t peer)
 {
 	for (size_t i = 0; i < p->block_step; i++)

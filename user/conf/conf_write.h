@@ -19,8 +19,8 @@
 #include "util/buffer.h"
 
 /* Replaces the private key, port, mark and peers of @c with those in @reply, the daemon's reply of
- * @len bytes to the request get=1 of wg(8). A peer that is also in @c keeps its name. Lines with
- * other keys are ignored.
+ * @len bytes to the request get=1 of wg(8). A peer that is also in @c keeps its name. Other lines
+ * of @reply are ignored.
  * Returns 0. Or returns -EINVAL (the reply is invalid or its errno is not 0), -E2BIG or -ENOMEM,
  * with @f filled in and @c unchanged. */
 int conf_set_running(struct conf *c, const char *reply, size_t len, struct fault *f);

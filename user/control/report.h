@@ -32,7 +32,8 @@ struct report {
 	const char *(*detach)(void *ctx);
 	/* Handles `wgxdp reload`, see ctlserver.h. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
-	/* Handles the request `settle`, see ctlserver.h. */
+	/* Handles the request `settle`, which waits until the config file is applied, see
+	 * ctlserver.h. */
 	unsigned (*settle)(void *ctx);
 	/* Handles `wgxdp confirm`, see ctlserver.h. */
 	const char *(*confirm)(void *ctx, bool wait);

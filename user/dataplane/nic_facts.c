@@ -116,7 +116,7 @@ int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct opt
 	f.refusal = find_obstacle(nl, options, &f.link, &f.why);
 	netfilter = netlink_open_netfilter();
 	f.bypassed = nic_checks_bypassed(nl, netfilter, f.link.ifindex, f.link.name);
-	if (!f.privileged) /* the daemon, which is privileged, can read these settings */
+	if (!f.privileged) /* report no unread settings: the privileged daemon can read them */
 		f.bypassed.unread[0] = '\0';
 	read_host(&f, netfilter);
 	netlink_close(netfilter);

@@ -32,7 +32,7 @@ struct path_stats {
 	uint64_t lost[LOSS_COUNT];
 };
 
-/* Adds the counts of an open transport. Any thread may call it. */
+/* Adds the counts of an open transport. Any thread may call this. */
 void path_stats_add_xsk(struct path_stats *sum, const struct transport *xsk);
 void path_stats_add_udp(struct path_stats *sum, const struct transport *udp);
 

@@ -34,8 +34,8 @@ static int enter_group(struct loader *loader, const struct udp_group *g)
 	return err;
 }
 
-/* Opens the sockets of the group. The order matters: the first guard comes first, and the second
- * guard comes last (udp_group.h). */
+/* Opens the sockets of the group: one guard before all other sockets and one after them, so that
+ * the bind() of another program always finds a guard first, and fails (udp_group.h). */
 static int open_sockets(struct udp_group *g, unsigned workers, uint32_t fwmark, struct fault *f)
 {
 	int err = udp_new(&g->guards[0], &g->port, fwmark, f);

@@ -35,8 +35,8 @@ struct host_ops {
 	int (*start)(void *ctx, struct fault *f);
 	/* Sets @fwmark on the tunnel's sockets and its route queries. Returns 0 or -errno. */
 	int (*set_fwmark)(void *ctx, uint32_t fwmark);
-	/* Called when the interface is back in our namespace. The caller of a host_apply() whose
-	 * result was not 0 may repeat it. */
+	/* Called when the interface is back in our namespace. If the result of the last
+	 * host_apply() was not 0, the caller may now repeat that host_apply(). */
 	void (*back)(void *ctx);
 	/* Warns the user of a setting that works but looks wrong. @sentence has no newline. */
 	void (*warn)(void *ctx, const char *sentence);

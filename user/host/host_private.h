@@ -108,7 +108,7 @@ step_fn settings_guard; /* sets nftables when only the rules of @to are set */
 step_fn settings_unset_valid_mark;
 step_fn settings_verify;  /* reads the addresses, the link and the routes back */
 step_fn settings_record;  /* records @to */
-step_fn settings_restore; /* restores what is missing, except nftables; counts it in h->check */
+step_fn settings_restore; /* restores missing addresses, routes, rules; counts them in h->check */
 
 /* Sets the nftables tables of @to. @rules are all rules of wgxdp that may be set at this moment.
  * Any other rule belongs to another program. Returns 1 if the tables have changed, 0 or -errno. */

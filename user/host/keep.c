@@ -13,9 +13,9 @@
 #define RELEVANT                                                                                   \
 	(NETLINK_CHANGED_LINK | NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE |                  \
 	 NETLINK_CHANGED_RULE | NETLINK_CHANGED_LOST)
-#define CHECK_SHARE 5 /* checks use at most a fifth of the thread's time */
+#define CHECK_SHARE 5 /* checks run for at most a fifth of the time */
 #define NS_PER_SECOND 1000000000ULL
-#define FAILURES_MAX 5 /* after failed checks, 2^5 s is the longest wait */
+#define FAILURES_MAX 5 /* each failed check doubles the next wait, up to 2^5 s */
 
 void keep_check_soon(struct keep *k)
 {

@@ -18,7 +18,8 @@ struct afxdp {
 	uint32_t chunk;	    /* bytes, a power of two */
 	uint32_t frame_max; /* the largest frame that the NIC sends, with Ethernet header */
 	uint32_t lent_count, idle_count;
-	uint64_t *lent, *idle; /* addresses of chunks */
+	/* Addresses of chunks: of received frames that the worker uses, and free ones for tx. */
+	uint64_t *lent, *idle;
 	uint16_t ip_id;
 	bool zero_copy;
 	/* cold: used only at setup, except tx_frames */

@@ -143,7 +143,7 @@ int netlink_link(struct netlink *nl, const char *name, uint32_t ifindex, struct 
 	return err;
 }
 
-#define MASTERS_MAX 4 /* a link may be in a bond that is in a bridge; the rest is reserve */
+#define MASTERS_MAX 4 /* a link in a bond in a bridge needs 2; the others are a reserve */
 
 uint32_t netlink_layer3(struct netlink *nl, uint32_t ifindex)
 {

@@ -4,8 +4,8 @@
 
 #include "wg/spin.h"
 
-/* Sets @to to the endpoint to which @p has roamed since @e was resolved. Returns false if @e is
- * still the encap to use. */
+/* Sets @to to the endpoint to which @p has roamed since @e was resolved. Returns false if @p has
+ * not roamed since then, or if the new endpoint could not be reported to the control thread. */
 static bool roamed_since(struct peer *p, const struct encap *e, struct endpoint *to,
 			 uint32_t *roam_count)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.c - the loop. One turn:
+ * worker.c - the main loop of a worker. One turn:
  *
- *   flush commands ─▶ each port: receive chain ─▶ UDP: receive chain ─▶ TUN: send chain ─▶ sweep
+ *   flush commands ────▶ AF_XDP: receive chain ─▶ UDP: receive chain ─▶ TUN: send chain ─▶ sweep
  *        ▲                                                                                   │
  *        └── quiescent ◀── kick the control thread ◀─────────────────────────────────────────┘
  *                             └ if few packets moved, see must_poll(): offline, poll, online;
  *                               after one sent packet, wait for the reply first (reply_wait.h)
  *
- * The turn after poll() leaves out the UDP sockets or the TUN device if poll() found nothing there.
+ * A sweep returns received frames to the kernel and makes the kernel send (io/transport.h). The
+ * turn after poll() leaves out the UDP sockets or the TUN device if poll() found nothing there.
  */
 #include "path/worker.h"
 
@@ -43,9 +44,9 @@
  * is not allowed (NOTE_UNALLOWED). It only counts further packets. */
 #define UNALLOWED_PER_S 10
 /* If a turn moved no packet, but a transport still has unsent frames, the worker sleeps before the
- * next turn, which sweeps the transport again. The first sleep takes at most 2 * RETRY_MS. After
- * each further turn of this kind the sleep is twice as long, up to about HEARTBEAT_MS, because a
- * NIC that is down or gone may never send the frames. */
+ * next turn, which wakes the kernel again to send them. The first sleep takes at most
+ * 2 * RETRY_MS. After each further turn of this kind the sleep is twice as long, up to about
+ * HEARTBEAT_MS, because a NIC that is down or gone may never send the frames. */
 #define RETRY_MS 1
 /* How often a worker with stale keys checks whether the control thread has wiped them. */
 #define WIPE_MS 2

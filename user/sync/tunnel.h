@@ -30,8 +30,8 @@
 #include "util/loop.h"
 
 struct tunnel_ops {
-	/* Called when the interface is up. Returns 0, or logs the reason and returns -errno; the
-	 * interface is then set down again. */
+	/* Called when the interface is up. Returns 0. After a failure, logs the reason and returns
+	 * -errno, and tunnel.c sets the interface down again. */
 	int (*link_up)(void *ctx);
 	void (*link_down)(void *ctx);
 	/* Called with the ifindex of the interface in our namespace, or with 0 if the interface is

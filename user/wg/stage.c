@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stage.c - see stage.h. The packets are a linked list that a spin lock protects. No memory is
- * allocated or freed while the lock is held. */
+/* stage.c - see stage.h. The packets of a peer that wait for a session are a linked list, which a
+ * spin lock protects. No memory is allocated or freed while the lock is held. */
 #include "wg/stage.h"
 
 #include <stdlib.h>
