@@ -168,7 +168,7 @@ struct encap *nexthop_resolve(const struct nexthop_env *env, const struct endpoi
 		return NULL;
 	new->requested = *e;
 	new->next = next;
-	new->via_tunnel = r.ifindex &&r.ifindex == env->tunnel && !r.local;
+	new->via_tunnel = r.ifindex != 0 && r.ifindex == env->tunnel && !r.local;
 	new->source_port = env->source_port;
 	new->why = why;
 	if (!why) {
