@@ -223,8 +223,8 @@ static const struct row rows[] = {
 	{ "v4 malformed, other port", { ANY(4, 9, SESSION), .pokes = { { L4, 3, 0x6d } } },
 	  STACK, 0 },
 
-	/* not ours: no reply can be sent to the source. The rows with STEERED have the valid sources
-	 * that are nearest to the invalid ones. */
+	/* not ours: no reply can be sent to the source. The rows with STEERED have the valid
+	 * sources that are nearest to the invalid ones. */
 	{ "v4 source port 0", { DATA(4), .pokes = { { L4, 0, 0 }, { L4, 1, 0 } } }, STACK, 0 },
 	{ "v4 source 0.1.2.3", { DATA(4), .pokes = { { L3, 12, 0 } } }, STACK, 0 },
 	{ "v4 source 127.51.100.7", { DATA(4), .pokes = { { L3, 12, 127 } } }, STACK, 0 },

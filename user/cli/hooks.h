@@ -18,8 +18,8 @@
 struct hooks {
 	const char *interface;
 	const char *path; /* path of the config file, for messages */
-	/* The socket to the daemon (daemon/lease.h). If the socket is shut down, the running hook is
-	 * terminated. -1 = no socket. */
+	/* The socket to the daemon (daemon/lease.h). If the socket is shut down, the running hook
+	 * is terminated. -1 = no socket. */
 	int lease;
 };
 

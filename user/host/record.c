@@ -82,8 +82,8 @@ int record_write(const char *interface, const struct record *r, struct fault *f)
 	json_t *json = record_is_empty(r) ? NULL : pack(r);
 
 	record_file_path(path, interface, SUFFIX);
-	/* For NULL, record_file_write() removes the file. Keep the file if pack() ran out of memory:
-	 * only an empty record may remove it. */
+	/* For NULL, record_file_write() removes the file. Keep the file if pack() ran out of
+	 * memory: only an empty record may remove it. */
 	if (!json && !record_is_empty(r))
 		return fault(f, -ENOMEM, "%s: out of memory", path);
 	return record_file_write(path, json, f);

@@ -184,8 +184,8 @@ void xsk_owners_read(uint32_t ifindex, uint32_t begin, uint32_t end, struct xsk_
 	out->known = !read_sockets(&s);
 	find_processes(&s);
 	list_owners(&s, out);
-	/* Without xsk_diag an empty list is not reliable, because Linux 6.8 to 6.14 list the queues,
-	 * but do not report whether a queue has a socket. */
+	/* Without xsk_diag an empty list is not reliable, because Linux 6.8 to 6.14 list the
+	 * queues, but do not report whether a queue has a socket. */
 	out->known |= out->count > 0;
 }
 
