@@ -19,6 +19,7 @@
 #include "daemon/lease.h"
 #include "daemon/name_lock.h"
 #include "host/host.h"
+#include "util/open_files.h"
 
 /* Hooks ---------------------------------------------------------------------------------------- */
 
@@ -177,7 +178,8 @@ int attach_main(int argc, char **argv)
 		return cli_fail(CLI_CONFIG, "%s", f.text);
 	options.conf.path = absolute;
 	options.conf.st = &st;
-	if (before_up(options.interface, &conf, &f) || look_up_names(options.interface, &conf, &f))
+	if (open_files_raise(&f) || before_up(options.interface, &conf, &f) ||
+	    look_up_names(options.interface, &conf, &f))
 		goto failed;
 	lease = lease_start(&options, &conf, daemon_run, &f);
 	if (lease < 0 || bring_up(lease, options.interface, &conf, &f))

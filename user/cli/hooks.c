@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -43,18 +42,11 @@ static int start(char *command, pid_t *pid)
 	static char shell[] = "bash", on_error[] = "-e", set[] = "-o", pipefail[] = "pipefail";
 	static char option[] = "-O", extglob[] = "extglob", dash_c[] = "-c";
 	char *argv[] = { shell, on_error, set, pipefail, option, extglob, dash_c, command, NULL };
-	posix_spawnattr_t attributes;
-	int err = -posix_spawnattr_init(&attributes);
+	const struct spawn bash = { .argv = argv, .program = shell, .keep_ignored = true };
 
-	if (err)
-		return err;
 	setenv("LC_ALL", "C", 1); /* wg-quick sets this, too */
 	signal(SIGCHLD, SIG_DFL); /* waitpid() fails if our caller has made us ignore SIGCHLD */
-	err = spawn_reset_signals(&attributes, true);
-	if (!err)
-		err = -posix_spawnp(pid, shell, NULL, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
-	return err;
+	return spawn_start(pid, &bash);
 }
 
 /* Waits until the hook's process ends, or terminates the process when @lease is shut down. @lease

@@ -13,6 +13,7 @@
 #include "daemon/daemon.h"
 #include "daemon/lease.h"
 #include "util/log.h"
+#include "util/open_files.h"
 
 static int inherited_fd(const char *variable)
 {
@@ -90,6 +91,8 @@ int iface_main(int argc, char **argv)
 	if (options_read_nics(&options, &f))
 		return cli_fail(CLI_USAGE, "%s", f.text);
 	snprintf(options.interface, sizeof(options.interface), "%s", name);
+	if (open_files_raise(&f))
+		return cli_fail(CLI_FAILED, "%s", f.text);
 	if (options.foreground)
 		return daemon_run(&options, NULL, -1);
 	return start(&options, &f) ? cli_fail(CLI_FAILED, "%s", f.text) : CLI_OK;

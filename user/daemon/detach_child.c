@@ -2,7 +2,6 @@
 #include "daemon/detach_child.h"
 
 #include <errno.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
@@ -14,23 +13,16 @@
 #include "util/spawn.h"
 #include "wgxdp/limits.h"
 
-/* Runs /proc/self/exe, because an upgrade may have replaced the program on disk. Resets the
- * signals, because the daemon blocks or ignores signals that must be able to end `wgxdp detach`. */
+/* Runs /proc/self/exe, because an upgrade may have replaced the program on disk. The command does
+ * not ignore the signals that the daemon ignores, because they must be able to end the command. */
 static int spawn(pid_t *pid, const char *interface)
 {
 	char name[IFNAME_MAX + 1], program[] = "wgxdp", verb[] = "detach", end[] = "--";
 	char *argv[] = { program, verb, end, name, NULL };
-	posix_spawnattr_t attributes;
-	int err = -posix_spawnattr_init(&attributes);
+	const struct spawn detach = { .argv = argv, .program = "/proc/self/exe" };
 
-	if (err)
-		return err;
 	snprintf(name, sizeof(name), "%s", interface);
-	err = spawn_reset_signals(&attributes, false);
-	if (!err)
-		err = -posix_spawn(pid, "/proc/self/exe", NULL, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
-	return err;
+	return spawn_start(pid, &detach);
 }
 
 static void on_end(void *ctx, int fd, uint32_t events)

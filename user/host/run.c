@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -66,24 +65,17 @@ static int input_file(const char *input)
 
 static int spawn(struct child *c, char *const argv[], int input, int output)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int err;
+	const struct spawn program = {
+		.argv = argv,
+		.program = argv[0],
+		.separate = true,
+		.input = input,
+		.output = output,
+	};
+	int err = spawn_start(&c->pid, &program);
 
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
-	spawn_reset_signals(&attr, false);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-	err = posix_spawn(&c->pid, argv[0], &actions, &attr, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
 	if (err)
-		return -err;
+		return err;
 	c->pid_fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
 	return c->pid_fd < 0 ? -errno : 0;
 }
