@@ -4,7 +4,7 @@
 # A peer's endpoint follows its newest authenticated packet, whether data goes by XDP or by UDP:
 # within IPv4, within IPv6, and from one family to the other. It follows nothing else: no forgery,
 # no replay, no cookie reply, no martian source, and no header that was changed on the way. At
-# first, the wgxdp node in a roams. Then a test node (roaming.py) sends forged messages.
+# first, the wgxdp node in namespace a roams. Then a test node (roaming.py) sends forged messages.
 #
 #   ┌─ a: wgxdp ──────────┐               ┌─ b: wgxdp ─────────┐
 #   │ 10.99.0.1   eth0    │───────────────│ eth0   10.99.0.2   │
@@ -12,7 +12,8 @@
 #   │ port 51820 ▶ 51999  │               │ port 51820         │
 #   └─────────────────────┘               └────────────────────┘
 #
-# The forging tests run at the same time for XDP, between a and b, and for UDP, between c and d.
+# The forging tests run at the same time for XDP, between a and b, and for UDP, between c and d,
+# which are joined like a and b.
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/net/lib.sh

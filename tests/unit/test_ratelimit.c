@@ -173,9 +173,8 @@ static void test_against_model(void **state)
 	assert_non_null(r);
 	srandom(1);
 	for (uint64_t turn = 1; turn <= 60000; turn++) {
-		/* Some sources empty their buckets, and many sources replace each other's buckets.
-		 * No bucket has time to refill, so a full bucket shows that the source's old bucket
-		 * was replaced. */
+		/* Sixteen sources often empty their buckets. The many other sources replace each
+		 * other's buckets. A source whose bucket was replaced begins with a full one. */
 		uint32_t source = (uint32_t)random() % (random() % 4 ? SOURCES : 16);
 		struct endpoint e = source % 2 ? v4(source, 1) : v6(source, turn);
 		bool expected;

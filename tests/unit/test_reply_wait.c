@@ -164,8 +164,8 @@ static void test_limits(void **state)
 	}
 }
 
-/* 3. A wait without a reply is a miss. After m misses the worker skips the next 2^m - 2 waits.
- * Each reply halves m. */
+/* 3. A wait without a reply adds 1 to r.misses, up to 8. A reply halves r.misses. If m misses are
+ * left, the worker skips the next 2^m - 2 waits. */
 static void test_misses(void **state)
 {
 	static const struct {

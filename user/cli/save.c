@@ -182,7 +182,8 @@ static int find_file(const char *interface, const char **path, struct hook_recor
 		return fault(f, err,
 			     "%s: the interface was not made from a config file; use `wg showconf`",
 			     interface);
-	return err ? fault(f, err, "the record of the config file cannot be read: %.400s", why.text)
+	return err ? fault(f, err, "cannot read from which file the interface was made: %.400s",
+			   why.text)
 		   : 0;
 }
 

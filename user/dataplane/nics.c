@@ -224,7 +224,8 @@ static void open_tc(const struct nics_env *env, struct nic *nic)
 
 	if (loader_attach_nic_tc(env->loader, nic->ifindex, nic->name,
 				 env->options->tests.force_clsact, &tcx, &f))
-		log_info("only the daemon checks received packets: %s", f.text);
+		log_info("no BPF program checks received packets, only the daemon does: %s",
+			 f.text);
 	else
 		nic->tc = true;
 }
