@@ -132,7 +132,24 @@ is "the endpoint is the server's address" \
 	"$(in_ns a wg show "$A" endpoints | cut -f 2)" 192.0.2.2:51822
 is "that attach lets no packet out unencrypted" "$(clear_packets)" 0
 killed "$A"
-ok "detach after kill -9 succeeds" down a "$A"
+
+# A detach that cannot undo the settings says so and keeps the record.
+# Runs a command whose attempt to read the record fails: reading /proc/PID/mem at 0 gives EIO.
+# shellcheck disable=SC2016
+unreadable() # RECORD COMMAND...
+{
+	in_ns a unshare --mount --propagation slave bash -c \
+		'mount --bind /proc/$$/mem "$0" && exec "$@"' "$@"
+}
+closed=$(in_ns a nft list ruleset | sed 's/counter packets.*//')
+refuses "detach fails if the record cannot be read" 1 \
+	"run .wgxdp detach $A. again: .*$A.host: Input/output error; if this does not go away, \
+remove the file and undo its settings by hand" unreadable "$RUN/$A.host" "$WGXDP" detach "$A"
+omits "that detach does not claim success" "are removed"
+is "the packet filter rules and the record are kept" \
+	"$(in_ns a nft list ruleset | sed 's/counter packets.*//'; ls "$RUN/$A.host")" \
+	"$closed"$'\n'"$RUN/$A.host"
+refuses "detach then succeeds" 0 "the daemon had been killed" down a "$A"
 is "detach undoes everything" "$(state)" "$before"
 kill "$sender" "$server"
 is "DNS is unset" "$(tail -n 1 "$TMP/dns" | cut -d ' ' -f 1-2)" "resolvconf -d"

@@ -48,11 +48,22 @@ static void write_record(const struct record *r)
 	assert_int_equal(record_write(INTERFACE, r, &f), 0);
 }
 
+static void undo(void)
+{
+	struct fault f = { "" };
+
+	assert_int_equal(host_record_undo(INTERFACE, &f), 0);
+	assert_false(host_record_exists(INTERFACE));
+}
+
 static void undo_without_files(void)
 {
+	struct fault f = { "" };
+
 	allow_files(false);
-	host_record_undo(INTERFACE);
+	assert_int_equal(host_record_undo(INTERFACE, &f), -EMFILE);
 	allow_files(true);
+	assert_non_null(strstr(f.text, INTERFACE ".host"));
 }
 
 static void valid_mark_stays(void **state)
@@ -110,8 +121,7 @@ static void unreadable_record_stays(void **state)
 	allow_files(true);
 	assert_non_null(strstr(f.text, INTERFACE ".host"));
 	assert_int_equal(record_take_over(INTERFACE, &r, &f), 1);
-	host_record_undo(INTERFACE);
-	assert_false(host_record_exists(INTERFACE));
+	undo();
 	assert_int_equal(record_take_over(INTERFACE, &r, &f), 0);
 }
 
@@ -154,8 +164,7 @@ static void record_of_other_namespace_stays(void **state)
 	waitpid(pid, NULL, 0);
 	assert_int_equal(netns_open(r.netns), -ENOENT);
 	write_record(&r);
-	host_record_undo(INTERFACE);
-	assert_false(host_record_exists(INTERFACE));
+	undo();
 }
 
 int main(void)

@@ -23,12 +23,12 @@
  * settings. (The kernel has already removed the interface.) If another program, such as
  * wireguard-go, now serves an interface of this name, sets *@served and does not touch that
  * interface. Returns 0; -ENOENT if there was nothing to remove; -EBUSY if a wgxdp daemon serves the
- * interface; or another -errno with @f filled in. */
+ * interface; or another -errno with @f filled in, for example if settings could not be undone. */
 static int clean_up_dead(const char *interface, bool *served, struct fault *f)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
 	struct fault why;
-	int lock_fd, err;
+	int lock_fd, err, undo_err;
 
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
@@ -40,12 +40,20 @@ static int clean_up_dead(const char *interface, bool *served, struct fault *f)
 	err = name_lock_take(interface, &lock_fd, &why);
 	if (err)
 		return err == -EBUSY ? err : fault(f, err, "%s", why.text);
-	host_record_undo(interface);
+	undo_err = host_record_undo(interface, &why);
 	pins_clean(interface);
 	*served = access(uapi, F_OK) == 0 && socket_file_answers(uapi);
 	if (!*served)
 		unlink(uapi);
 	unlink(control);
+	if (undo_err) {
+		/* Keep the lock file, by which the next detach sees that the daemon was killed. */
+		close(lock_fd);
+		return fault(f, -EIO,
+			     "%s: the daemon had been killed, and not all of its settings of this "
+			     "host could be undone; run `wgxdp detach %s%s` again: %.300s",
+			     interface, fault_dashes(interface), interface, why.text);
+	}
 	name_lock_release(interface, lock_fd);
 	return 0;
 }

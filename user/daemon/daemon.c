@@ -214,10 +214,12 @@ static int start_follow(struct daemon *d, struct conf *conf, struct fault *f)
 static int start(struct daemon *d, struct conf *conf, enum log_level quiet_level, struct fault *f)
 {
 	int err = name_lock_take(d->options->interface, &d->lock_fd, f);
+	struct fault why;
 
 	d->record = (struct crash_record){ .lock_fd = d->lock_fd };
-	if (!err && !conf) /* with a config, host_new() takes over a dead daemon's settings */
-		host_record_undo(d->options->interface);
+	/* With a config, host_new() takes over a dead daemon's settings. */
+	if (!err && !conf && host_record_undo(d->options->interface, &why))
+		log_error("%s", why.text);
 	if (!err)
 		err = start_core(d, f);
 	if (!err)

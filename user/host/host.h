@@ -87,8 +87,10 @@ void host_free(struct host *h);
  * do nothing if there is no record. */
 
 /* Undoes the settings, in the network namespace of the dead daemon if the namespace still exists.
- * The caller holds the name lock. */
-void host_record_undo(const char *interface);
+ * The caller holds the name lock. Returns 0; or -errno with @f filled in if the record cannot be
+ * read, or if settings are left in it because they could not be undone. The next call then tries
+ * again. A failure after which nothing is left to try is only logged. */
+int host_record_undo(const char *interface, struct fault *f);
 bool host_record_exists(const char *interface);
 /* Returns the mark of the packets that may leave the closed host; 0 if the host is not closed. */
 uint32_t host_record_mark(const char *interface);

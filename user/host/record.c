@@ -291,13 +291,15 @@ bool record_others_valid_mark(const char *interface)
 
 int record_take_over(const char *interface, struct record *r, struct fault *f)
 {
+	struct fault why;
 	int err = read_record(interface, r, f);
 
 	if (err)
 		return err == -ENOENT || err == -EINVAL ? 0 : err;
 	if (!r->netns || r->netns == netns_of_process("self"))
 		return 1;
-	host_record_undo(interface);
+	if (host_record_undo(interface, &why))
+		log_error("%s", why.text);
 	return 0;
 }
 
@@ -335,22 +337,30 @@ void host_record_unset_dns(const char *interface)
 	(void)record_write(interface, &r, NULL);
 }
 
-void host_record_undo(const char *interface)
+int host_record_undo(const char *interface, struct fault *f)
 {
+	char path[RECORD_FILE_PATH_LEN];
 	struct record r = { .netns = 0 };
 	struct undo u = { .interface = interface, .record = &r };
-	int err = read_record(interface, &r, &u.fault);
+	int err = read_record(interface, &r, f);
+	const char *why;
 
-	if (err && err != -ENOENT && err != -EINVAL) {
-		log_error("%s", u.fault.text);
-		return;
-	}
+	if (err && err != -ENOENT && err != -EINVAL)
+		return err;
 	err = err ? 0 : record_file_in_netns(r.netns, run_undo, &u);
-	if (err == -ESTALE)
+	if (err == -ESTALE) {
 		r = (struct record){ .netns = 0 };
-	else if (err)
-		log_error("some host settings of a daemon that was killed could not be undone: %s",
-			  *u.fault.text ? u.fault.text : strerror(-err));
+		err = 0;
+	}
 	/* Record what could not be undone. The next attach or detach tries again. */
 	(void)record_write(interface, &r, NULL);
+	if (!err)
+		return 0;
+	why = *u.fault.text ? u.fault.text : strerror(-err);
+	record_file_path(path, interface, SUFFIX);
+	if (!record_is_empty(&r))
+		return fault(f, err, "%s: some settings in this record could not be undone: %.400s",
+			     path, why);
+	log_error("some host settings of a daemon that was killed could not be undone: %s", why);
+	return 0;
 }

@@ -65,7 +65,10 @@ int record_file_read(const char *path, json_t **json, struct fault *f)
 		record_file_complain(path);
 		return -EINVAL;
 	}
-	fault(&sentence, err, "a record of host settings cannot be read: %.400s", why.text);
+	fault(&sentence, err, "a record of host settings cannot be read: %.300s%s", why.text,
+	      err == -EIO ? "; if this does not go away, remove the file and undo its settings by "
+			    "hand"
+			  : "");
 	if (err == -EINVAL) /* not a regular file */
 		log_error("%s", sentence.text);
 	return fault(f, err, "%s", sentence.text);
