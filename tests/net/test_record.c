@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_record.c - a setting that could not be undone, because the process had no file descriptor
- * left, stays on record, and so the next daemon undoes it. */
+ * left or the kernel refused the change, stays on record, and so the next daemon undoes it. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,8 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/capability.h>
 
 #include <cmocka.h>
 
@@ -23,6 +27,15 @@
 #include "own_run.h"
 
 #define INTERFACE "wgrecord"
+
+static const struct netlink_rule rule = {
+	.family = AF_INET,
+	.priority = 32765,
+	.table = 51820,
+	.fwmark = 51820,
+	.invert = true,
+	.suppress_prefixlength = -1,
+};
 
 static struct rlimit limit;
 
@@ -39,6 +52,20 @@ static void allow_files(bool allowed)
 	const struct rlimit none = { .rlim_cur = 0, .rlim_max = limit.rlim_max };
 
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, allowed ? &limit : &none), 0);
+}
+
+/* With false, the kernel refuses changes of the network. */
+static void allow_changes(bool allowed)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	assert_int_equal(syscall(SYS_capget, &head, sets), 0);
+	if (allowed)
+		sets[0].effective |= 1U << CAP_NET_ADMIN;
+	else
+		sets[0].effective &= ~(1U << CAP_NET_ADMIN);
+	assert_int_equal(syscall(SYS_capset, &head, sets), 0);
 }
 
 static void write_record(const struct record *r)
@@ -140,23 +167,54 @@ static void old_record_is_read(void **state)
 	assert_true(r.src_valid_mark && r.nft4 && !r.nft6);
 }
 
-/* A namespace is taken for gone only if it is not found, and not if the search failed. */
-static void record_of_other_namespace_stays(void **state)
+/* Enters a new network namespace. Returns a process that stays in the old one, whose number it
+ * stores in *@old. */
+static pid_t leave_namespace(uint64_t *old)
 {
 	pid_t pid = fork();
-	struct record r = { .src_valid_mark = true };
 	char text[16];
 
-	(void)state;
 	assert_true(pid >= 0);
 	if (!pid) {
 		pause();
 		_exit(0);
 	}
 	snprintf(text, sizeof(text), "%d", pid);
-	r.netns = netns_of_process(text);
-	assert_int_not_equal(r.netns, 0);
+	*old = netns_of_process(text);
+	assert_int_not_equal(*old, 0);
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	return pid;
+}
+
+/* attach in another namespace fails while the old settings cannot be undone, because the new daemon
+ * would replace their record. */
+static void record_of_other_namespace_is_not_replaced(void **state)
+{
+	struct record r = { .rules = { .list = { rule }, .count = 1 } }, got;
+	pid_t pid = leave_namespace(&r.netns);
+	struct fault f = { "" };
+
+	(void)state;
+	write_record(&r);
+	allow_changes(false);
+	assert_int_equal(record_take_over(INTERFACE, &got, &f), -EPERM);
+	allow_changes(true);
+	assert_non_null(strstr(f.text, INTERFACE ".host: "));
+	assert_non_null(strstr(f.text, "run `wgxdp detach " INTERFACE "` and attach again"));
+	assert_true(host_record_exists(INTERFACE));
+	assert_int_equal(record_take_over(INTERFACE, &got, &f), 0);
+	assert_false(host_record_exists(INTERFACE));
+	assert_int_not_equal(kill(pid, SIGKILL), -1);
+	waitpid(pid, NULL, 0);
+}
+
+/* A namespace is taken for gone only if it is not found, and not if the search failed. */
+static void record_of_other_namespace_stays(void **state)
+{
+	struct record r = { .src_valid_mark = true };
+	pid_t pid = leave_namespace(&r.netns);
+
+	(void)state;
 	allow_files(false);
 	assert_int_equal(netns_open(r.netns), -EMFILE);
 	allow_files(true);
@@ -174,6 +232,7 @@ int main(void)
 		cmocka_unit_test(servers_stay),
 		cmocka_unit_test(unreadable_record_stays),
 		cmocka_unit_test(old_record_is_read),
+		cmocka_unit_test(record_of_other_namespace_is_not_replaced),
 		cmocka_unit_test(record_of_other_namespace_stays),
 	};
 

@@ -298,8 +298,11 @@ int record_take_over(const char *interface, struct record *r, struct fault *f)
 		return err == -ENOENT || err == -EINVAL ? 0 : err;
 	if (!r->netns || r->netns == netns_of_process("self"))
 		return 1;
-	if (host_record_undo(interface, &why))
-		log_error("%s", why.text);
+	/* If settings are left, the new daemon must not replace their record by its own. */
+	err = host_record_undo(interface, &why);
+	if (err)
+		return fault(f, err, "%.380s; run `wgxdp detach %s%s` and attach again", why.text,
+			     fault_dashes(interface), interface);
 	return 0;
 }
 

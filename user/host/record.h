@@ -37,7 +37,8 @@ uint32_t record_mark(const struct record *r);
 /* Reads the settings that a killed daemon of @interface left in the network namespace of the caller
  * and that a new daemon can take over. Settings in another namespace are undone, as by
  * host_record_undo(). Returns 1 with @r filled in, 0 if there is nothing to take over, or -errno
- * with @f filled in if the record cannot be read. The caller holds the name lock. */
+ * with @f filled in if the record cannot be read, or if settings in another namespace could not be
+ * undone. The caller holds the name lock. */
 int record_take_over(const char *interface, struct record *r, struct fault *f);
 
 /* Replaces the record of @interface, or removes it if @r is empty. Returns 0, or -errno with @f
