@@ -146,6 +146,9 @@ refuses "detach fails if the record cannot be read" 1 \
 	"run .wgxdp detach $A. again: .*$A.host: Input/output error; if this does not go away, \
 remove the file and undo its settings by hand" unreadable "$RUN/$A.host" "$WGXDP" detach "$A"
 omits "that detach does not claim success" "are removed"
+refuses "detach fails if the settings cannot be undone" 1 \
+	"run .wgxdp detach $A. again: $RUN/$A.host: .*rules: Operation not permitted" \
+	in_ns a setpriv --bounding-set -net_admin "$WGXDP" detach "$A"
 is "the packet filter rules and the record are kept" \
 	"$(in_ns a nft list ruleset | sed 's/counter packets.*//'; ls "$RUN/$A.host")" \
 	"$closed"$'\n'"$RUN/$A.host"

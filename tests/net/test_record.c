@@ -23,6 +23,8 @@
 #include "host/host.h"
 #include "host/record.h"
 #include "host/valid_mark.h"
+#include "io/netlink.h"
+#include "io/netlink_rule.h"
 #include "io/netns.h"
 #include "own_run.h"
 
@@ -104,6 +106,30 @@ static void valid_mark_stays(void **state)
 	assert_int_equal(record_undo(INTERFACE, &r, &f), -EMFILE);
 	allow_files(true);
 	assert_true(valid_mark_is_set());
+	assert_true(r.src_valid_mark);
+	assert_int_equal(record_undo(INTERFACE, &r, &f), 0);
+	assert_false(valid_mark_is_set());
+	assert_true(record_is_empty(&r));
+}
+
+/* As long as a rule of the tunnel needs the sysctl, the sysctl stays set and on record. */
+static void valid_mark_stays_with_rules(void **state)
+{
+	struct record r = { .netns = netns_of_process("self"),
+			    .src_valid_mark = true,
+			    .rules = { .list = { rule }, .ours = { true }, .count = 1 } };
+	struct netlink *nl = netlink_open();
+	struct fault f = { "" };
+
+	(void)state;
+	assert_non_null(nl);
+	assert_int_equal(netlink_add_rule(nl, &rule), 0);
+	netlink_close(nl);
+	assert_int_equal(valid_mark_set(), 0);
+	allow_changes(false);
+	assert_int_equal(record_undo(INTERFACE, &r, &f), -EPERM);
+	allow_changes(true);
+	assert_int_equal(r.rules.count, 1);
 	assert_true(r.src_valid_mark);
 	assert_int_equal(record_undo(INTERFACE, &r, &f), 0);
 	assert_false(valid_mark_is_set());
@@ -229,6 +255,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(valid_mark_stays),
+		cmocka_unit_test(valid_mark_stays_with_rules),
 		cmocka_unit_test(servers_stay),
 		cmocka_unit_test(unreadable_record_stays),
 		cmocka_unit_test(old_record_is_read),

@@ -221,7 +221,8 @@ int record_undo(const char *interface, struct record *r, struct fault *f)
 	keep_first(&err, nft_err, f, &one);
 	if (!nft_err)
 		r->nft4 = r->nft6 = false;
-	if (r->src_valid_mark && nl)
+	/* valid_mark_unset() would take a rule of ours that is left for one of another program. */
+	if (r->src_valid_mark && nl && !r->rules.count)
 		keep_first(&err, undo_valid_mark(r, nl, &one), f, &one);
 	keep_first(&err, undo_dns(&r->dns, &one), f, &one);
 	keep_first(&err, undo_dns(&r->other_dns, &one), f, &one);
