@@ -109,6 +109,35 @@ is "the file has the peers of the edit" \
 	"$(peers) $(grep -cF -e "$(pub b)" -e "$(pub e)" "$FILE")" "2 2"
 ok "attach succeeds again" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
 
+# If the daemon ends before detach asks for its configuration, or while detach waits, there is
+# nothing to save. The tunnel is down then, so PostDown runs.
+ends() # WHAT HOOK: the daemon ends after the PreDown command HOOK has run
+{
+	local before daemon detach
+	rm -f "$TMP/down"
+	config SaveConfig=true PreDown="$2" PostDown="echo x >> $TMP/down" | conf "$A" >/dev/null
+	ok "$1: attach succeeds" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+	before=$(cat "$FILE")
+	daemon=$(head -1 "/run/wgxdp/$A.lock")
+	spawn a "$WGXDP" detach "$A" 2>"$TMP/warnings"
+	detach=$!
+	if [[ $2 = kill* ]]; then
+		wait_for 5 eval "in_ns a ss -xH | grep -qF /run/wgxdp/$A.sock"
+		kill -9 "$daemon"
+	fi
+	ok "$1: detach succeeds" wait "$detach"
+	ok "$1: detach warns" grep -q "has ended, so changes" "$TMP/warnings"
+	is "$1: the file is unchanged" "$(cat "$FILE")" "$before"
+	is "$1: PostDown has run once" "$(cat "$TMP/down")" x
+	clean "$1: nothing is left" a "$A"
+}
+down a "$A" >/dev/null 2>&1
+ends "the interface is deleted" \
+	"ip link delete %i; while [ -e /run/wgxdp/%i.sock ]; do sleep 0.1; done"
+ends "the daemon is killed" "kill -STOP \$(head -1 /run/wgxdp/%i.lock)"
+config SaveConfig=true | conf "$A" >/dev/null
+ok "attach succeeds after that" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+
 mkdir "$TMP/elsewhere" && mv "$FILE" "$TMP/elsewhere" && ln -s nowhere/x "$FILE"
 refuses "a file that is gone is not saved, but the tunnel is down" 0 "hooks of the last" \
 	down a "$A"

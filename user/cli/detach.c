@@ -109,16 +109,33 @@ static int take_down(const char *interface, bool recorded)
 	return CLI_OK;
 }
 
-/* Saves the running configuration if SaveConfig is true. Does nothing if the daemon was killed,
+/* Returns true if a request failed with @err because no daemon serves the interface any more. */
+static bool has_ended(const char *interface, int err)
+{
+	struct fault f;
+
+	return was_ending(interface, err) || ctlclient_reach(interface, &f) == -ENOENT;
+}
+
+/* Saves the running configuration if SaveConfig is true. If the daemon has ended, only warns,
  * because its configuration is lost. Returns an exit code. */
 static int save(struct down *d)
 {
-	struct fault f;
-	int pid;
+	struct fault f, sentence;
+	int err, pid;
 
-	if (!d->has_file || !d->file.save_config || name_lock_is_stale(d->interface, &pid) ||
-	    save_running(d->interface, d->path, NULL, &f) == 0)
+	if (!d->has_file || !d->file.save_config || name_lock_is_stale(d->interface, &pid))
 		return CLI_OK;
+	err = save_running(d->interface, d->path, NULL, &f);
+	if (!err)
+		return CLI_OK;
+	if (has_ended(d->interface, err)) {
+		fault(&sentence, 0,
+		      "%s: the daemon has ended, so changes that were not saved to %.400s are lost",
+		      d->interface, d->path);
+		cli_warn(NULL, sentence.text);
+		return CLI_OK;
+	}
 	return cli_fail(CLI_FAILED,
 			"%s; the configuration was not saved, so the tunnel stays up. To take it "
 			"down without saving, remove SaveConfig = true from the file and run "
