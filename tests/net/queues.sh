@@ -214,6 +214,30 @@ for family in netdev inet; do
 done
 is "for an ingress chain the NIC is not opened again" "$(reopened)" "$before"
 
+# --- nftables that cannot be read -----------------------------------------------------------------
+
+# a attaches, but may not open a netfilter socket. This only affects data that `auto` sends.
+attach_denied() # OPTION...
+{
+	in_ns a python3 "$(dirname "$0")/deny_netfilter.py" "$WGXDP" attach eth0 \
+		"$(conf_a | conf "$A")" "$@" </dev/null
+}
+paths_are() { [ "$(show a "$A" '.path | "\(.rx) \(.tx)"')" = "$1" ]; } # "RX TX"
+
+ok "nftables: a detaches" down a "$A"
+ok "nftables: a attaches without the right to read it" attach_denied --rx xdp
+ok "nftables: XDP receives, and the UDP sockets send" wait_for 5 paths_are "xdp udp"
+ok "nftables: show says why" names "until wgxdp can read the nftables chains (Permission denied)"
+ok "nftables: a detaches" down a "$A"
+ok "nftables: a attaches with --tx udp" attach_denied --rx xdp --tx udp
+ok "nftables: XDP receives" paths_are "xdp udp"
+ok "nftables: a detaches" down a "$A"
+ok "nftables: a attaches with --tx xdp" attach_denied --rx xdp --tx xdp
+ok "nftables: XDP receives and sends" paths_are "xdp xdp"
+ok "nftables: a detaches" down a "$A"
+ok "nftables: a attaches again" ours a "$A" --rx xdp --busy-poll 50 < <(conf_a)
+ok "nftables: pings are answered" pinged a 10.99.0.2
+
 # --- IPsec policies -------------------------------------------------------------------------------
 
 way_to_b() { show a "$A" '.peers[0] | "\(.tx) \(.why)"'; }

@@ -15,10 +15,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "dataplane/nic_checks.h"
+#include "dataplane/nic_facts.h"
 #include "io/netlink_private.h"
 
-static struct netlink *nl, *netfilter;
+static struct netlink *nl;
+static struct nic_netfilter netfilter;
 static uint32_t ifindex;
 
 static int setup(void **state)
@@ -26,8 +27,7 @@ static int setup(void **state)
 	(void)state;
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	nl = netlink_open();
-	netfilter = netlink_open_netfilter();
-	assert_true(nl && netfilter);
+	assert_non_null(nl);
 	assert_int_equal(system("ip link add v0 type veth peer name v1"), 0);
 	ifindex = if_nametoindex("v0");
 	return 0;
@@ -37,7 +37,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	netlink_close(nl);
-	netlink_close(netfilter);
+	nic_checks_close(&netfilter);
 	return 0;
 }
 
@@ -54,7 +54,7 @@ static struct netlink *broken(void)
 	return b;
 }
 
-static void assert_unread(struct netlink *route, struct netlink *chains, const char *unread)
+static void assert_unread(struct netlink *route, struct nic_netfilter *chains, const char *unread)
 {
 	struct nic_bypassed b = nic_checks_bypassed(route, chains, ifindex, "v0");
 
@@ -63,29 +63,67 @@ static void assert_unread(struct netlink *route, struct netlink *chains, const c
 	assert_string_equal(b.ingress, "");
 }
 
-static void failed_reads(void **state)
+/* Makes every attempt to open a descriptor fail. Returns the old limit. */
+static struct rlimit forbid_descriptors(void)
 {
-	struct netlink *b = broken();
 	struct rlimit old, none;
-	struct nic_bypassed found;
-
-	(void)state;
-	assert_unread(nl, netfilter, "");
-	assert_unread(nl, NULL, "");
-	assert_unread(nl, b, "the nftables chains (Socket operation on non-socket)");
-	assert_unread(b, netfilter, "the root qdisc (Socket operation on non-socket)");
-	/* nl is not a netfilter socket, so the kernel answers that it does not know the request for
-	 * the chains, as a kernel without nf_tables does. */
-	assert_unread(nl, nl, "");
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	none = old;
 	none.rlim_cur = 0;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	found = nic_checks_bypassed(nl, netfilter, ifindex, "v0");
+	return old;
+}
+
+static void failed_reads(void **state)
+{
+	struct netlink *b = broken();
+	struct rlimit old;
+	struct nic_bypassed found;
+
+	(void)state;
+	assert_unread(nl, &netfilter, "");
+	assert_unread(nl, &(struct nic_netfilter){ .unsupported = true }, "");
+	assert_unread(nl, &(struct nic_netfilter){ .socket = b },
+		      "the nftables chains (Socket operation on non-socket)");
+	assert_unread(b, &netfilter, "the root qdisc (Socket operation on non-socket)");
+	/* nl is not a netfilter socket, so the kernel answers that it does not know the request for
+	 * the chains, as a kernel without nf_tables does. */
+	assert_unread(nl, &(struct nic_netfilter){ .socket = nl }, "");
+
+	old = forbid_descriptors();
+	found = nic_checks_bypassed(nl, &netfilter, ifindex, "v0");
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_string_equal(found.unread, "the tc filters (Too many open files)");
 	netlink_close(b);
+}
+
+/* If the socket for nftables cannot be opened, the chains count as unread, and the kernel does not
+ * count as one without nf_tables. The next read opens the socket. */
+static void failed_open(void **state)
+{
+	static const char unread[] = "the nftables chains (Too many open files)";
+	const struct options options = { .tx = OPTIONS_PATH_AUTO };
+	struct nic_netfilter late = { .socket = NULL };
+	struct nic_bypassed found;
+	struct nic_facts facts;
+	struct rlimit old;
+	int err;
+
+	(void)state;
+	old = forbid_descriptors();
+	found = nic_checks_bypassed(nl, &late, ifindex, "v0");
+	err = nic_facts_read(&facts, nl, &options, "v0");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_string_equal(found.unread, unread);
+	assert_false(late.unsupported);
+	assert_int_equal(err, 0);
+	assert_string_equal(facts.bypassed.unread, unread);
+	assert_int_equal(facts.netfilter, NIC_UNKNOWN);
+
+	assert_unread(nl, &late, "");
+	assert_non_null(late.socket);
+	nic_checks_close(&late);
 }
 
 static void partly_failed_reads(void **state)
@@ -97,7 +135,7 @@ static void partly_failed_reads(void **state)
 	assert_int_equal(system("tc qdisc add dev v0 clsact && tc filter add dev v0 egress "
 				"protocol ip prio 7 u32 match u32 0 0 flowid 1:1"),
 			 0);
-	found = nic_checks_bypassed(nl, b, ifindex, "v0");
+	found = nic_checks_bypassed(nl, &(struct nic_netfilter){ .socket = b }, ifindex, "v0");
 	assert_string_equal(found.egress, "the tc egress filters");
 	assert_string_equal(found.ingress, "");
 	assert_string_equal(found.unread, "the nftables chains (Socket operation on non-socket)");
@@ -114,7 +152,7 @@ static void ingress_qdisc(void **state)
 	assert_int_equal(system("tc qdisc add dev v0 ingress && tc filter add dev v0 ingress "
 				"protocol ip prio 7 u32 match u32 0 0 flowid 1:1"),
 			 0);
-	found = nic_checks_bypassed(nl, netfilter, ifindex, "v0");
+	found = nic_checks_bypassed(nl, &netfilter, ifindex, "v0");
 	assert_string_equal(found.egress, "");
 	assert_string_equal(found.ingress, "the tc ingress filters");
 	assert_string_equal(found.unread, "");
@@ -124,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(failed_reads, setup, teardown),
+		cmocka_unit_test_setup_teardown(failed_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(partly_failed_reads, setup, teardown),
 		cmocka_unit_test_setup_teardown(ingress_qdisc, setup, teardown),
 	};

@@ -14,7 +14,7 @@
 
 static struct nic_bypassed answer; /* what nic_checks_bypassed() returns */
 
-static struct nic_bypassed fake_bypassed(struct netlink *nl, struct netlink *netfilter,
+static struct nic_bypassed fake_bypassed(struct netlink *nl, struct nic_netfilter *netfilter,
 					 uint32_t ifindex, const char *name)
 {
 	(void)nl;

@@ -59,30 +59,8 @@ static int make_workers(struct dataplane *d, uint32_t mtu, struct fault *f)
 	return paths_give_ports(&d->paths, &d->workers, f);
 }
 
-/* Opens a netlink socket for requests about nf_tables. Sets *@out to NULL if the kernel has no
- * nf_tables. The caller then makes no requests, each of which would make the kernel try to load the
- * module. Returns 0, or -errno with @f filled in. */
-static int open_netfilter(struct netlink **out, struct fault *f)
-{
-	struct netlink *nl = netlink_open_netfilter();
-	struct nft_hooks hooks;
-	int err = nl ? nft_hooks_read(nl, "", &hooks) : -errno;
-
-	if (nft_hooks_unsupported(err)) {
-		netlink_close(nl);
-		nl = NULL;
-	} else if (!nl) {
-		return fault(f, err,
-			     "the nftables chains that AF_XDP would bypass cannot be read: %s; "
-			     "--rx udp --tx udp does not need to read them",
-			     strerror(-err));
-	}
-	*out = nl;
-	return 0;
-}
-
 /* Loads BPF and opens the NICs. BPF is loaded even if XDP is not used, because the TC programs use
- * the same maps. If reading the nf_tables chains fails, XDP is not used. */
+ * the same maps. */
 static int open_paths(struct dataplane *d, const struct conf *conf, struct fault *f)
 {
 	struct nics_env env = {
@@ -90,18 +68,12 @@ static int open_paths(struct dataplane *d, const struct conf *conf, struct fault
 		.netlink = d->config.netlink,
 		.tuner = &d->tuner,
 		.closed = &d->closed,
+		.netfilter = &d->netfilter,
 	};
-	struct fault why;
-	int unreadable = open_netfilter(&d->netfilter, &why), err;
+	int err = paths_choose(&d->paths, &env, conf, d->fwmark, f);
 
-	env.netfilter = d->netfilter;
-	err = paths_choose(&d->paths, &env, conf, d->fwmark, f);
 	if (err)
 		return err;
-	if (unreadable) {
-		*f = why;
-		return paths_without_xdp(&d->paths, unreadable, f);
-	}
 	err = loader_new(&d->loader, d->config.options->interface, f);
 	if (err) {
 		d->loader = NULL;
@@ -231,9 +203,8 @@ void dataplane_close(struct dataplane *d)
 	workers_free(&d->workers);
 	paths_close(&d->paths);
 	loader_free(d->loader);
-	netlink_close(d->netfilter);
+	nic_checks_close(&d->netfilter);
 	d->loader = NULL;
-	d->netfilter = NULL;
 	nic_tune_undo(&d->tuner);
 }
 

@@ -54,8 +54,8 @@ struct dataplane_config {
 
 struct dataplane {
 	struct dataplane_config config;
-	struct loader *loader;	   /* NULL = no BPF */
-	struct netlink *netfilter; /* NULL = not open, or the kernel has no nf_tables */
+	struct loader *loader; /* NULL = no BPF */
+	struct nic_netfilter netfilter;
 	struct nic_tuner tuner;
 	struct paths paths;
 	struct workers workers;

@@ -74,20 +74,45 @@ static void note_unread(struct nic_bypassed *b, const char *what, int err)
 		snprintf(b->unread, sizeof(b->unread), "%s (%s)", what, strerror(-err));
 }
 
-struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
+/* Reads the nftables chains. On failure, leaves @hooks unchanged. The first answer of the kernel
+ * tells whether it has nf_tables. Returns 0, also if the kernel has no nf_tables, or -errno. */
+static int read_chains(struct nic_netfilter *netfilter, const char *name, struct nft_hooks *hooks)
+{
+	bool first = !netfilter->socket;
+	int err;
+
+	if (netfilter->unsupported)
+		return 0;
+	if (first)
+		netfilter->socket = netlink_open_netfilter();
+	err = netfilter->socket ? nft_hooks_read(netfilter->socket, name, hooks) : -errno;
+	if (!nft_hooks_unsupported(err))
+		return err;
+	if (first) {
+		nic_checks_close(netfilter);
+		netfilter->unsupported = true;
+	}
+	return 0;
+}
+
+void nic_checks_close(struct nic_netfilter *netfilter)
+{
+	netlink_close(netfilter->socket);
+	netfilter->socket = NULL;
+}
+
+struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct nic_netfilter *netfilter,
 					uint32_t ifindex, const char *name)
 {
 	char kind[NETLINK_QDISC_LEN];
 	struct nic_bypassed b = { .unread = "" };
 	struct nft_hooks hooks = { .route = "" };
-	/* On failure, nft_hooks_read() leaves @hooks empty. */
-	int chains = netfilter ? nft_hooks_read(netfilter, name, &hooks) : 0;
+	int chains = read_chains(netfilter, name, &hooks);
 	int qdisc = netlink_qdisc(nl, ifindex, TC_H_ROOT, kind);
 	int egress = tclink_has_others(ifindex, TCLINK_EGRESS);
 	int ingress = tclink_has_others(ifindex, TCLINK_INGRESS);
 
-	if (!nft_hooks_unsupported(chains))
-		note_unread(&b, "the nftables chains", chains);
+	note_unread(&b, "the nftables chains", chains);
 	if (qdisc != -EOPNOTSUPP) /* a kernel without CONFIG_NET_SCHED has no qdiscs */
 		note_unread(&b, "the root qdisc", qdisc);
 	note_unread(&b, "the tc filters", egress < 0 ? egress : ingress);

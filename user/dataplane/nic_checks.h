@@ -29,6 +29,15 @@ struct nic_bypassed {
 	char unread[80]; /* first settings that could not be read, and why; "" = all were read */
 };
 
+/* The socket for reading nftables chains. A read opens it, if it is not open. All zero = not yet
+ * opened. */
+struct nic_netfilter {
+	struct netlink *socket; /* NULL = not open */
+	/* The kernel has no nf_tables. No requests are made then, because each of them would make
+	 * the kernel try to load the module. */
+	bool unsupported;
+};
+
 /* Returns true if an XDP program is to be attached for received data. */
 bool nic_checks_wants_rx(const struct options *options);
 
@@ -47,9 +56,13 @@ int nic_checks_xdp(struct netlink *nl, const struct options *options,
 
 /* Finds the tc filters, qdiscs and nftables chains on the link @ifindex, which is named @name,
  * and the netfilter rules that may mark packets of this host. Leaves filters of wgxdp out.
- * @netfilter is a socket of netlink_open_netfilter(), or NULL to leave nftables out. */
-struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct netlink *netfilter,
+ * If the socket @netfilter cannot be opened, the result tells this in `unread`, and the next call
+ * tries again. */
+struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct nic_netfilter *netfilter,
 					uint32_t ifindex, const char *name);
+
+/* Closes the socket, if it is open. */
+void nic_checks_close(struct nic_netfilter *netfilter);
 
 /* Returns true if data may be sent by AF_XDP on a NIC where AF_XDP bypasses what @b names. With
  * --tx auto, this requires that b->egress and b->unread are empty. */

@@ -74,11 +74,12 @@ static int find_obstacle(struct netlink *nl, const struct options *options,
 	return err;
 }
 
-/* Reads whether the host has IPsec policies or netfilter rules that AF_XDP would bypass. @nl is a
- * socket of netlink_open_netfilter(), or NULL if it cannot be opened. */
-static void read_host(struct nic_facts *f, struct netlink *nl)
+/* Reads whether the host has IPsec policies or netfilter rules that AF_XDP would bypass. The socket
+ * @netfilter is open, unless it cannot be opened. */
+static void read_host(struct nic_facts *f, const struct nic_netfilter *netfilter)
 {
-	int err = nl ? nft_hooks_read(nl, f->link.name, &f->hooks) : -EPROTONOSUPPORT;
+	int err = netfilter->socket ? nft_hooks_read(netfilter->socket, f->link.name, &f->hooks)
+				    : -EBADF;
 	struct ipsec_watch *ipsec = ipsec_open();
 
 	if (ipsec)
@@ -89,7 +90,7 @@ static void read_host(struct nic_facts *f, struct netlink *nl)
 	if (!err)
 		f->netfilter = answer(*f->hooks.route || *f->hooks.nat || *f->hooks.ingress ||
 				      *f->hooks.egress);
-	else if (nft_hooks_unsupported(err))
+	else if (netfilter->unsupported || nft_hooks_unsupported(err))
 		f->netfilter = NIC_NO;
 }
 
@@ -105,7 +106,7 @@ int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct opt
 		   const char *name)
 {
 	struct nic_facts f = { .privileged = may_see_all() };
-	struct netlink *netfilter;
+	struct nic_netfilter netfilter = { .socket = NULL };
 	int err = netlink_link(nl, name, 0, &f.link);
 
 	if (err)
@@ -114,12 +115,11 @@ int nic_facts_read(struct nic_facts *facts, struct netlink *nl, const struct opt
 	read_program(&f);
 	read_sockets(&f);
 	f.refusal = find_obstacle(nl, options, &f.link, &f.why);
-	netfilter = netlink_open_netfilter();
-	f.bypassed = nic_checks_bypassed(nl, netfilter, f.link.ifindex, f.link.name);
+	f.bypassed = nic_checks_bypassed(nl, &netfilter, f.link.ifindex, f.link.name);
 	if (!f.privileged) /* report no unread settings: the privileged daemon can read them */
 		f.bypassed.unread[0] = '\0';
-	read_host(&f, netfilter);
-	netlink_close(netfilter);
+	read_host(&f, &netfilter);
+	nic_checks_close(&netfilter);
 	*facts = f;
 	return 0;
 }

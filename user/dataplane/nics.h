@@ -52,9 +52,7 @@ struct nic {
 struct nics_env {
 	const struct options *options;
 	struct netlink *netlink;
-	/* Socket to read the nf_tables chains that AF_XDP bypasses. NULL = the kernel has no
-	 * nf_tables. */
-	struct netlink *netfilter;
+	struct nic_netfilter *netfilter;
 	struct nic_tuner *tuner;
 	struct loader *loader;
 	struct path_stats *closed; /* the counts of closed queues are added here */
