@@ -27,6 +27,7 @@
 #include "io/netlink_rule.h"
 #include "io/netns.h"
 #include "own_run.h"
+#include "util/loop.h"
 
 #define INTERFACE "wgrecord"
 
@@ -136,28 +137,67 @@ static void valid_mark_stays_with_rules(void **state)
 	assert_true(record_is_empty(&r));
 }
 
-static void servers_stay(void **state)
+static void install_resolvconf(const char *script)
 {
-	struct record r = { .dns = { .tool = DNS_RESOLVCONF, .name = "wgrecord" } };
 	char folder[] = "/run/bin", *path = getenv("PATH"), both[4096];
-	struct fault f = { "" };
 	FILE *file;
 
-	(void)state;
-	assert_int_equal(mkdir(folder, 0700), 0);
+	(void)mkdir(folder, 0700);
 	file = fopen("/run/bin/resolvconf", "w");
 	assert_non_null(file);
-	fputs("#!/bin/sh\nexit 1\n", file);
+	fputs(script, file);
 	fclose(file);
 	assert_int_equal(chmod("/run/bin/resolvconf", 0700), 0);
 	snprintf(both, sizeof(both), "%s:%s", folder, path ? path : "");
 	assert_int_equal(setenv("PATH", both, 1), 0);
+}
+
+static void servers_stay(void **state)
+{
+	struct record r = { .dns = { .tool = DNS_RESOLVCONF, .name = "wgrecord" } };
+	struct fault f = { "" };
+
+	(void)state;
+	install_resolvconf("#!/bin/sh\nexit 1\n");
 	allow_files(false);
 	assert_int_not_equal(record_undo(INTERFACE, &r, &f), 0);
 	allow_files(true);
 	assert_int_equal(r.dns.tool, DNS_RESOLVCONF); /* the program was not run */
 	assert_int_equal(record_undo(INTERFACE, &r, &f), -EREMOTEIO);
 	assert_int_equal(r.dns.tool, DNS_NOTHING); /* the program was run, and has failed */
+}
+
+/* A new daemon does not take over the settings while the servers of a second tool are set and the
+ * tool cannot be started. Some limit of open files admits all of host_new() but the start of this
+ * program, so this tries all limits. */
+static void servers_of_two_tools(void **state)
+{
+	struct record r = { .netns = netns_of_process("self"),
+			    .other_dns = { .tool = DNS_RESOLVCONF, .name = "wgrecord" } };
+	struct rlimit low = { .rlim_max = limit.rlim_max };
+	struct host_config config = { .interface = INTERFACE, .loop = loop_new() };
+	struct fault f = { "" }, last;
+	struct host *h = NULL;
+	int err;
+
+	(void)state;
+	assert_non_null(config.loop);
+	install_resolvconf("#!/bin/sh\n: >/run/resolvconf.ran\n");
+	write_record(&r);
+	do {
+		low.rlim_cur++;
+		last = f;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		err = host_new(&h, &config, &f);
+		allow_files(true);
+		assert_true(host_record_exists(INTERFACE));
+	} while (err && low.rlim_cur < 100);
+	assert_int_equal(err, 0);
+	assert_int_equal(access("/run/resolvconf.ran", F_OK), 0);
+	assert_non_null(strstr(last.text, "some DNS servers of a daemon that was killed"));
+	host_free(h);
+	loop_free(config.loop);
+	undo();
 }
 
 static void unreadable_record_stays(void **state)
@@ -257,6 +297,7 @@ int main(void)
 		cmocka_unit_test(valid_mark_stays),
 		cmocka_unit_test(valid_mark_stays_with_rules),
 		cmocka_unit_test(servers_stay),
+		cmocka_unit_test(servers_of_two_tools),
 		cmocka_unit_test(unreadable_record_stays),
 		cmocka_unit_test(old_record_is_read),
 		cmocka_unit_test(record_of_other_namespace_is_not_replaced),

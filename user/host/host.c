@@ -388,14 +388,36 @@ void host_moved(struct host *h, uint32_t ifindex)
 
 /* Start and end -------------------------------------------------------------------------------- */
 
+/* If the daemon was killed while it changed the DNS tool, its record @r has two tools. A
+ * state has room for only one, so this removes the servers of the other one. Fails if the program
+ * could not even be started, because the record of the new daemon would lose these servers. */
+static int unset_other_dns(const struct host *h, struct record *r, struct fault *f)
+{
+	const char *name = h->config.interface;
+	struct fault why = { "" };
+	int err = record_undo_dns(&r->other_dns, &why);
+
+	if (err && r->other_dns.tool != DNS_NOTHING)
+		return fault(
+			f, err,
+			"some DNS servers of a daemon that was killed cannot be removed: %.300s; "
+			"run `wgxdp detach %s%s` and attach again",
+			why.text, fault_dashes(name), name);
+	if (err)
+		log_error("some DNS servers of a daemon that was killed are still set: %s",
+			  why.text);
+	return 0;
+}
+
 /* Takes over the settings that a killed daemon left: they become the current state, which the first
  * apply replaces. Returns 0, or -errno with @f filled in. */
 static int take_over(struct host *h, struct fault *f)
 {
-	struct fault why = { "" };
 	struct record r;
 	int result = record_take_over(h->config.interface, &r, f);
 
+	if (result > 0 && unset_other_dns(h, &r, f))
+		return -EIO;
 	if (result <= 0)
 		return result;
 	h->state.plan.mark = record_mark(&r);
@@ -404,11 +426,6 @@ static int take_over(struct host *h, struct fault *f)
 	h->state.rules = r.rules;
 	h->state.dns = r.dns;
 	h->set_valid_mark = r.src_valid_mark;
-	/* If the daemon was killed while it changed the DNS tool, the record has two tools. A state
-	 * has room for only one, so remove the servers of the other one now. */
-	if (dns_unset(&r.other_dns, &why))
-		log_error("some DNS servers of a daemon that was killed are still set: %s",
-			  why.text);
 	return 0;
 }
 

@@ -183,10 +183,7 @@ static void keep_first(int *first, int err, struct fault *f, const struct fault 
 		*f = *one;
 }
 
-/* Removes the tunnel's DNS servers from the host by running the program in @d. Clears @d even if
- * the program has failed, because another attempt may block for DNS_TIMEOUT_MS. Keeps @d if the
- * program could not be started for lack of resources. */
-static int undo_dns(struct dns *d, struct fault *f)
+int record_undo_dns(struct dns *d, struct fault *f)
 {
 	int err = dns_unset(d, f);
 
@@ -224,8 +221,8 @@ int record_undo(const char *interface, struct record *r, struct fault *f)
 	/* valid_mark_unset() would take a rule of ours that is left for one of another program. */
 	if (r->src_valid_mark && nl && !r->rules.count)
 		keep_first(&err, undo_valid_mark(r, nl, &one), f, &one);
-	keep_first(&err, undo_dns(&r->dns, &one), f, &one);
-	keep_first(&err, undo_dns(&r->other_dns, &one), f, &one);
+	keep_first(&err, record_undo_dns(&r->dns, &one), f, &one);
+	keep_first(&err, record_undo_dns(&r->other_dns, &one), f, &one);
 	netlink_close(nl);
 	return err;
 }
@@ -332,8 +329,8 @@ void host_record_unset_dns(const char *interface)
 
 	if (read_record(interface, &r, NULL) || r.netns != netns_of_process("self"))
 		return;
-	err = undo_dns(&r.dns, &f);
-	keep_first(&err, undo_dns(&r.other_dns, &one), &f, &one);
+	err = record_undo_dns(&r.dns, &f);
+	keep_first(&err, record_undo_dns(&r.other_dns, &one), &f, &one);
 	if (err)
 		log_error(
 			"cannot remove the DNS servers that a daemon set before it was killed: %s",

@@ -59,4 +59,9 @@ int record_parse(struct record *r, const char *text, size_t len);
  * it, @r still holds the servers. */
 int record_undo(const char *interface, struct record *r, struct fault *f);
 
+/* Removes the tunnel's DNS servers from the host by running the program in @d. Clears @d even if
+ * the program has failed, because another attempt may block for DNS_TIMEOUT_MS. Keeps @d if the
+ * program could not be started for lack of resources. Returns 0, or -errno with @f filled in. */
+int record_undo_dns(struct dns *d, struct fault *f);
+
 #endif
