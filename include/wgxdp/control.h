@@ -22,12 +22,13 @@
  *                     exactly like the file, as with `wg syncconf`; adopt: the device already
  *                     matches the file, so the file is only read. Both members are optional
  *   {"op":"settle"}   {"ok":true} when no reload runs and every change of the file that the daemon
- *                     has noticed is applied; an error if a reload ran meanwhile and failed
+ *                     has noticed is applied; an error if the last reload has failed
  *   {"op":"confirm"}  {"ok":true}: confirms the tunnel, so that it is not removed
  *   {"op":"confirm","wait":true}
  *                     {"ok":true} when the tunnel is confirmed, {"ok":false} when the time for the
  *                     confirmation has run out
- *   any failure       {"error":"<sentence>"}, also for a request that the daemon does not know
+ *   any failure       {"error":"<sentence>"}, also for a request that the daemon does not know.
+ *                     With "failed":true the daemon knows the request, and a reload has failed
  *
  * Each of these answers also has "version": the version of the daemon, as `wgxdp --version` prints
  * it. It may differ from the version of the command, because an upgrade does not restart daemons. A
@@ -121,5 +122,6 @@
 #define CONTROL_OK "ok"
 #define CONTROL_VERSION "version"
 #define CONTROL_ERROR "error"
+#define CONTROL_FAILED "failed"
 
 #endif

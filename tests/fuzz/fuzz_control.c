@@ -41,8 +41,9 @@ static unsigned op_reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return 0;
 }
 
-static unsigned op_settle(void *ctx)
+static unsigned op_settle(void *ctx, const char **error)
 {
+	*error = "no";
 	return *(unsigned *)ctx;
 }
 

@@ -138,6 +138,28 @@ ends "the daemon is killed" "kill -STOP \$(head -1 /run/wgxdp/%i.lock)"
 config SaveConfig=true | conf "$A" >/dev/null
 ok "attach succeeds after that" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
 
+# A file with an edit that could not be applied is not overwritten.
+spawn a /usr/bin/python3 -c "import socket, time
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(('', 51999))
+time.sleep(600)"
+other=$!
+wait_for 5 eval "in_ns a ss -uanH | grep -q :51999"
+{ config SaveConfig=true && peer d AllowedIPs=10.98.1.0/24; } |
+	sed "/^ListenPort/s/51820/51999/" | place
+before=$(cat "$FILE")
+refuses "save fails directly after an edit that cannot be applied" 1 \
+	"ListenPort = 51999.*not overwritten.*save again" in_ns a "$WGXDP" save "$A"
+refuses "save also fails later" 1 "ListenPort = 51999.*not overwritten" in_ns a "$WGXDP" save "$A"
+refuses "detach after that says why it does not save" 0 "ListenPort = 51999.*not overwritten" \
+	down a "$A"
+is "the file still has the edit" "$(cat "$FILE")" "$before"
+kill "$other"
+wait "$other" 2>/dev/null
+clean "nothing is left after that" a "$A"
+config SaveConfig=true | conf "$A" >/dev/null
+ok "attach succeeds with the port of before" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
+
 mkdir "$TMP/elsewhere" && mv "$FILE" "$TMP/elsewhere" && ln -s nowhere/x "$FILE"
 refuses "a file that is gone is not saved, but the tunnel is down" 0 "hooks of the last" \
 	down a "$A"

@@ -104,6 +104,9 @@ static void test_refusals(void **state)
 	(void)state;
 	ask("{\"error\":\"no\",\"version\":\"" WGXDP_VERSION "\"}", -EREMOTEIO, &reply, &f);
 	assert_string_equal(f.text, "wg0: no");
+	ask("{\"error\":\"no\",\"failed\":true,\"version\":\"" WGXDP_VERSION "\"}", -ECANCELED,
+	    &reply, &f);
+	assert_string_equal(f.text, "wg0: no");
 	ask("{\"error\":\"this version of the daemon does not know that request\"}", -EREMOTEIO,
 	    &reply, &f);
 	assert_string_equal(f.text,

@@ -17,6 +17,7 @@
 static struct daemon {
 	struct ctlserver *control;
 	unsigned runs, reloaded; /* how many reloads have begun, how many are answered */
+	const char *failed;	 /* why the last reload failed; NULL = it succeeded */
 	unsigned waits;		 /* unanswered `confirm` requests, which wait for a decision */
 	unsigned shows, sets, detaches;
 	bool closed;	 /* the memory that requests use has been freed */
@@ -77,9 +78,10 @@ static unsigned begin_reload(void *ctx, bool exact, bool adopt, struct fault *f)
 }
 
 /* Returns the number of the last reload, or 0 if that reload has ended. */
-static unsigned awaited(void *ctx)
+static unsigned awaited(void *ctx, const char **error)
 {
 	(void)ctx;
+	*error = d.failed;
 	assert_false(d.closed);
 	return d.reloaded < d.runs ? d.runs : 0;
 }
@@ -256,6 +258,14 @@ static void settles_after_reload(void **state)
 	say(w, b, "{\"op\":\"settle\"}\n");
 	text = hear(b);
 	assert_answer(&text, RELOAD);
+	d.failed = "no";
+	say(w, b, "{\"op\":\"settle\"}\n");
+	assert_non_null(strstr(hear(b), "\"error\":\"no\",\"failed\":true"));
+	say(w, a, "{\"op\":\"reload\"}\n");
+	say(w, b, "{\"op\":\"settle\"}\n");
+	ctlserver_reloaded(d.control, ++d.reloaded, "port");
+	turn(w);
+	assert_non_null(strstr(hear(b), "\"error\":\"port\",\"failed\":true"));
 	close(a);
 	close(b);
 }

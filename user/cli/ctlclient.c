@@ -173,7 +173,8 @@ int ctlclient_ask(const char *interface, json_t *request, unsigned timeout_s, js
 			fault(f, 0, "%s: %s: %s", interface, refusal, versions.text);
 		else
 			fault(f, 0, "%s: %s", interface, refusal);
-		err = -EREMOTEIO;
+		err = json_is_true(json_object_get(object, CONTROL_FAILED)) ? -ECANCELED
+									    : -EREMOTEIO;
 		goto out;
 	}
 	*reply = json_incref(object);

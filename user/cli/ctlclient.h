@@ -16,7 +16,7 @@ int ctlclient_reach(const char *interface, struct fault *f);
  * the reply. Returns 0 with a new reference in *@reply, or -errno with @f filled in: -ENOENT (no
  * daemon serves the interface), -EACCES, -ETIMEDOUT, -ECONNRESET or -EPIPE (the daemon has ended),
  * -EPROTO, -EREMOTEIO (the daemon refused; @f has the daemon's message, and both versions if they
- * differ). */
+ * differ), -ECANCELED (the same, because a reload failed). */
 int ctlclient_request(const char *interface, const char *op, unsigned timeout_s, json_t **reply,
 		      struct fault *f);
 

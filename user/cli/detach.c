@@ -118,7 +118,9 @@ static bool has_ended(const char *interface, int err)
 }
 
 /* Saves the running configuration if SaveConfig is true. If the daemon has ended, only warns,
- * because its configuration is lost. Returns an exit code. */
+ * because its configuration is lost. Also only warns if the file has an edit that could not be
+ * applied, because the user must decide which of the two configurations to keep. Returns an exit
+ * code. */
 static int save(struct down *d)
 {
 	struct fault f, sentence;
@@ -129,6 +131,10 @@ static int save(struct down *d)
 	err = save_running(d->interface, d->path, NULL, &f);
 	if (!err)
 		return CLI_OK;
+	if (err == -ECANCELED) {
+		cli_warn(NULL, f.text);
+		return CLI_OK;
+	}
 	if (has_ended(d->interface, err)) {
 		fault(&sentence, 0,
 		      "%s: the daemon has ended, so changes that were not saved to %.400s are lost",

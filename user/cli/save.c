@@ -82,10 +82,12 @@ static int get(const char *interface, struct buffer *in, struct fault *f)
 		   : 0;
 }
 
-/* Waits until no reload runs. A daemon of an old version does not know this request and refuses it,
- * and a reload may fail. In both cases the running state is saved nevertheless. */
+/* Waits until no reload runs. A daemon of an old version does not know this request and refuses it;
+ * the running state is saved nevertheless. Returns -ECANCELED with @f filled in if the last reload
+ * failed. */
 static int settle(const char *interface, struct fault *f)
 {
+	struct fault why;
 	json_t *reply = NULL;
 	int err = ctlclient_request(interface, CONTROL_OP_SETTLE, SETTLE_S, &reply, f);
 
@@ -95,6 +97,11 @@ static int settle(const char *interface, struct fault *f)
 			     "%s: a reload still runs after %u s, or the daemon hangs; "
 			     "run `wgxdp reload %s%s`, and save again when it has ended",
 			     interface, SETTLE_S, fault_dashes(interface), interface);
+	if (err == -ECANCELED) {
+		why = *f;
+		return fault(f, err, "%.400s; the file was not applied, so it is not overwritten",
+			     why.text);
+	}
 	return err == -EREMOTEIO ? 0 : err;
 }
 
@@ -123,7 +130,8 @@ static int adopt(const char *interface, struct fault *f)
 		TIMEOUT_S, &reply, f);
 
 	json_decref(reply);
-	return err;
+	/* For the caller, -ECANCELED means that the file was not written. */
+	return err == -ECANCELED ? -EREMOTEIO : err;
 }
 
 /* Fails if the file is not the one that stat(2) described as @read. */
@@ -205,5 +213,9 @@ int save_main(int argc, char **argv)
 	if (!err)
 		err = save_running(interface, path, cli_warn, &f);
 	hook_record_done(&record);
+	if (err == -ECANCELED)
+		return cli_fail(CLI_FAILED,
+				"%s; correct the file, run `wgxdp reload %s%s`, and save again",
+				f.text, fault_dashes(interface), interface);
 	return err ? cli_fail(CLI_FAILED, "%s", f.text) : CLI_OK;
 }

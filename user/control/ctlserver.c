@@ -89,14 +89,22 @@ static int reload(struct ctlserver *c, struct waiting *w, struct server_client *
 	return 0;
 }
 
+/* @error: why the reload failed; NULL = it succeeded. */
+static json_t *reload_result(const char *error)
+{
+	return error ? json_pack("{s:s, s:b}", CONTROL_ERROR, error, CONTROL_FAILED, true)
+		     : json_pack("{s:b}", CONTROL_OK, true);
+}
+
 static int settle(struct ctlserver *c, struct waiting *w, struct server_client *client,
 		  struct buffer *reply)
 {
-	unsigned run = c->ops->settle(c->ctx);
+	const char *error = NULL;
+	unsigned run = c->ops->settle(c->ctx, &error);
 
 	if (run)
 		return wait_for(c, w, client, run);
-	answer(reply, json_pack("{s:b}", CONTROL_OK, true));
+	answer(reply, reload_result(error));
 	return 0;
 }
 
@@ -258,9 +266,7 @@ void ctlserver_detached(struct ctlserver *c)
 
 void ctlserver_reloaded(struct ctlserver *c, unsigned run, const char *error)
 {
-	answer_waiting(c, run,
-		       error ? json_pack("{s:s}", CONTROL_ERROR, error)
-			     : json_pack("{s:b}", CONTROL_OK, true));
+	answer_waiting(c, run, reload_result(error));
 }
 
 void ctlserver_decided(struct ctlserver *c, bool stays)

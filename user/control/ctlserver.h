@@ -38,9 +38,10 @@ struct ctlserver_ops {
 	 * `wgxdp save` has written it. Returns the number of the reload, or 0 with @f filled in if
 	 * there is no file. When the reload has ended, ctlserver_reloaded() answers the client. */
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
-	/* Returns the number of the reload that must end before the config file is applied, or 0 if
-	 * there is none. When the reload has ended, ctlserver_reloaded() answers the client. */
-	unsigned (*settle)(void *ctx);
+	/* Returns the number of the reload that must end before the config file is applied. When
+	 * the reload has ended, ctlserver_reloaded() answers the client. Returns 0 if there is no
+	 * such reload, and sets *@error to the reason if the last reload failed. */
+	unsigned (*settle)(void *ctx, const char **error);
 	/* Confirms the tunnel, so that it stays. If @wait, does not confirm, but only checks that
 	 * the decision is still open; ctlserver_decided() answers the client later. Returns NULL,
 	 * or a sentence that says that there is nothing to confirm. */

@@ -361,11 +361,11 @@ static unsigned reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return r->reload(r->ctx, exact, adopt, f);
 }
 
-static unsigned settle(void *ctx)
+static unsigned settle(void *ctx, const char **error)
 {
 	const struct report *r = ctx;
 
-	return r->settle(r->ctx);
+	return r->settle(r->ctx, error);
 }
 
 static const char *confirm(void *ctx, bool wait)

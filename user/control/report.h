@@ -34,7 +34,7 @@ struct report {
 	unsigned (*reload)(void *ctx, bool exact, bool adopt, struct fault *f);
 	/* Handles the request `settle`, which waits until the config file is applied, see
 	 * ctlserver.h. */
-	unsigned (*settle)(void *ctx);
+	unsigned (*settle)(void *ctx, const char **error);
 	/* Handles `wgxdp confirm`, see ctlserver.h. */
 	const char *(*confirm)(void *ctx, bool wait);
 	/* Fills in *@config. Returns false if there is no config file. */

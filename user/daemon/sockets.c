@@ -92,11 +92,14 @@ static unsigned reload(void *ctx, bool exact, bool adopt, struct fault *f)
 	return 0;
 }
 
-static unsigned settle(void *ctx)
+static unsigned settle(void *ctx, const char **error)
 {
 	const struct sockets *s = ctx;
+	unsigned run = s->reload ? reload_awaited(s->reload) : 0;
 
-	return s->reload ? reload_awaited(s->reload) : 0;
+	if (!run && s->reload && *s->reload->failed.text)
+		*error = s->reload->failed.text;
+	return run;
 }
 
 static const char *confirm(void *ctx, bool wait)
