@@ -16,6 +16,10 @@
  * apart. */
 #define LOOKS_PER_TRIAL 10
 
+/* While nic->bypassed could not be read, the reads are at most this many calls of nics_look()
+ * apart. */
+#define READ_INTERVAL_MAX 60
+
 /* The value of nic->occupant if we do not know which XDP program occupies the NIC. No program has
  * this id, so is_free() returns true, and the daemon tries to attach again. */
 #define OCCUPANT_UNKNOWN UINT32_MAX
@@ -206,10 +210,28 @@ static struct nic_bypassed bypassed_now(const struct nics_env *env, const struct
 	return nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex, nic->name);
 }
 
+/* Returns what AF_XDP bypasses now, for nics_look(). If nics_open() could not read this, the result
+ * may be nic->bypassed again, because a read that fails has a high cost: it is repeated several
+ * times. Meanwhile `auto` sends by the UDP socket, so that a late result does no harm. */
+static struct nic_bypassed bypassed_later(const struct nics_env *env, struct nic *nic)
+{
+	if (*nic->bypassed.unread) {
+		if (++nic->looks_since_read < nic->read_interval)
+			return nic->bypassed;
+		nic->looks_since_read = 0;
+		nic->read_interval = nic->read_interval < READ_INTERVAL_MAX / 2
+					     ? nic->read_interval * 2
+					     : READ_INTERVAL_MAX;
+	}
+	return bypassed_now(env, nic);
+}
+
 /* Records in nic->bypassed that AF_XDP bypasses @b on the NIC, and appends this to nic->why. */
 static void note_bypassed(const struct nics_env *env, struct nic *nic, const struct nic_bypassed *b)
 {
 	nic->bypassed = *b;
+	nic->read_interval = 1;
+	nic->looks_since_read = 0;
 	nic_checks_explain(nic->why, sizeof(nic->why), nic->name, env->options, b, nic->queue_count,
 			   nic->attached);
 	if (*b->egress && nic->queue_count && env->options->tx == OPTIONS_PATH_XDP)
@@ -255,6 +277,11 @@ int nics_open(const struct nics_env *env, struct nic *nic, struct fault *f)
 	if (!nic->ifindex)
 		return err; /* nics_look() will find the NIC when it appears */
 	b = bypassed_now(env, nic);
+	/* If the nics_look() that led to this opening could read all settings, its result is the
+	 * last one. Without it, a busy nftables would make the NIC change its path for ever. */
+	if (nic->has_found && *b.unread && !*b.egress)
+		b = nic->found;
+	nic->has_found = false;
 	note_bypassed(env, nic, &b);
 	if (!nic->attached)
 		open_tc(env, nic);
@@ -301,14 +328,16 @@ static bool must_reopen(const struct nics_env *env, const struct nic *nic,
 
 void nics_leave(const struct nics_env *env, struct nic *nic)
 {
-	struct nic_bypassed b = bypassed_now(env, nic);
+	/* Another read could have another result than the one that led here. */
+	const struct nic_bypassed *b = nic->has_found ? &nic->found : &nic->bypassed;
 	struct netlink_link link;
 	bool gone = netlink_link(env->netlink, NULL, nic->ifindex, &link) != 0;
-	bool redo = !gone && must_reopen(env, nic, &link, &b);
+	bool redo = !gone && must_reopen(env, nic, &link, b);
 
 	nics_close(env, nic);
 	if (gone) {
 		nic->ifindex = 0;
+		nic->has_found = false;
 		snprintf(nic->why, sizeof(nic->why),
 			 "%s: it was deleted, or moved to another namespace", nic->name);
 		return;
@@ -385,8 +414,11 @@ enum nics_change nics_look(const struct nics_env *env, struct nic *nic)
 	memcpy(nic->name, link.name, sizeof(nic->name));
 	if (nic->attached && !loader_attached(env->loader, nic->ifindex))
 		return NICS_LOST;
-	if (nic->queue_count)
-		b = bypassed_now(env, nic);
+	if (nic->queue_count) {
+		b = bypassed_later(env, nic);
+		nic->has_found = !*b.unread;
+		nic->found = b;
+	}
 	if (nic->queue_count && must_reopen(env, nic, &link, &b))
 		return NICS_LOST;
 	if (nic->tc && !loader_attached(env->loader, nic->ifindex))

@@ -39,6 +39,10 @@ struct nic {
 	uint32_t mtu;		/* MTU when the queues were opened; larger frames may not fit */
 	uint32_t carrier_downs; /* count of carrier losses, read when XDP was attached */
 	struct nic_bypassed bypassed;
+	/* If has_found: what the last nics_look() found, for the nics_open() that follows */
+	struct nic_bypassed found;
+	bool has_found;
+	unsigned read_interval, looks_since_read; /* while bypassed.unread is not "" */
 	struct ethtool_offload_state offloads[ETHTOOL_OFFLOADS]; /* state when XDP was refused */
 	unsigned looks;	       /* calls of nics_look() since the driver refused XDP */
 	unsigned rx_queues;    /* receiving queues of the NIC when we tried to open it */
