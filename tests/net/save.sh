@@ -109,6 +109,19 @@ is "the file has the peers of the edit" \
 	"$(peers) $(grep -cF -e "$(pub b)" -e "$(pub e)" "$FILE")" "2 2"
 ok "attach succeeds again" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
 
+# An edit that is taken back before the daemon applies it does not keep save waiting. The edit is
+# repeated until save waits.
+edit e
+spawn a "$WGXDP" save "$A" 2>"$TMP/warnings"
+save=$!
+wait_for 5 eval "touch $FILE; in_ns a ss -xH | grep -qF /run/wgxdp/$A.sock"
+mv "$FILE" "$TMP/gone"
+status=0
+wait "$save" || status=$?
+is "save fails if the file is removed" "$status" 1
+ok "save then says that there is no file" grep -q "No such file" "$TMP/warnings"
+mv "$TMP/gone" "$FILE"
+
 # If the daemon ends before detach asks for its configuration, or while detach waits, there is
 # nothing to save. The tunnel is down then, so PostDown runs.
 ends() # WHAT HOOK: the daemon ends after the PreDown command HOOK has run

@@ -94,8 +94,9 @@ static int settle(const char *interface, struct fault *f)
 	json_decref(reply);
 	if (err == -ETIMEDOUT)
 		return fault(f, err,
-			     "%s: a reload still runs after %u s, or the daemon hangs; "
-			     "run `wgxdp reload %s%s`, and save again when it has ended",
+			     "%s: after %u s a reload still runs, or the file keeps changing, or "
+			     "the daemon hangs; run `wgxdp reload %s%s`, and save again when it "
+			     "has ended",
 			     interface, SETTLE_S, fault_dashes(interface), interface);
 	if (err == -ECANCELED) {
 		why = *f;

@@ -59,16 +59,18 @@ static void look(const struct file_watch *w, struct stat *st)
 /* Checks the file for a change. Each change restarts the wait of FILE_WATCH_QUIET_NS. */
 static void check(struct file_watch *w)
 {
+	bool waited = loop_timer_armed(&w->quiet);
 	struct stat now;
 
 	look(w, &now);
 	renew_watches(w);
-	if (!now.st_nlink || same_file(&now, &w->known)) {
+	if (!now.st_nlink || same_file(&now, &w->known))
 		loop_timer_cancel(&w->quiet);
-	} else if (!loop_timer_armed(&w->quiet) || !same_file(&now, &w->latest)) {
+	else if (!waited || !same_file(&now, &w->latest))
 		loop_timer_arm(&w->quiet, loop_now_ns() + FILE_WATCH_QUIET_NS);
-	}
 	w->latest = now;
+	if (waited && !loop_timer_armed(&w->quiet))
+		w->unchanged(w->ctx);
 }
 
 static void on_events(void *ctx, int fd, uint32_t events)
@@ -97,14 +99,17 @@ static void on_quiet(void *ctx, uint64_t now_ns)
 
 	(void)now_ns;
 	check(w);
-	if (!same_file(&before, &w->latest) || same_file(&w->latest, &w->known))
-		return; /* the file has just changed again, or equals w->known */
-	loop_timer_cancel(&w->quiet);
-	w->changed(w->ctx);
+	if (!loop_timer_armed(&w->quiet)) {
+		w->unchanged(w->ctx);
+	} else if (same_file(&before, &w->latest)) {
+		loop_timer_cancel(&w->quiet);
+		w->changed(w->ctx);
+	} /* else the file has just changed again */
 }
 
 void file_watch_open(struct file_watch *w, struct loop *loop, const char *path,
-		     const struct stat *known, void (*changed)(void *ctx), void *ctx)
+		     const struct stat *known, void (*changed)(void *ctx),
+		     void (*unchanged)(void *ctx), void *ctx)
 {
 	*w = (struct file_watch){
 		.loop = loop,
@@ -114,6 +119,7 @@ void file_watch_open(struct file_watch *w, struct loop *loop, const char *path,
 		.target = -1,
 		.known = *known,
 		.changed = changed,
+		.unchanged = unchanged,
 		.ctx = ctx,
 	};
 	loop_timer_init(&w->quiet, loop, on_quiet, w);
@@ -148,6 +154,11 @@ bool file_watch_changing(struct file_watch *w)
 		return false;
 	check(w);
 	return loop_timer_armed(&w->quiet);
+}
+
+bool file_watch_waiting(const struct file_watch *w)
+{
+	return w->loop && loop_timer_armed(&w->quiet);
 }
 
 void file_watch_know(struct file_watch *w)

@@ -30,18 +30,25 @@ struct file_watch {
 	struct stat latest;    /* the last result of stat(2) */
 	struct loop_timer quiet, poll;
 	void (*changed)(void *ctx);
+	void (*unchanged)(void *ctx);
 	void *ctx;
 };
 
 /* Watches @path, which is borrowed. @known is the result of a stat(2) that preceded the reading of
- * the file. Without inotify, only the check every 5 s notices changes. */
+ * the file. @unchanged() is called instead of @changed() if a change was noticed, but the file has
+ * been deleted, or is the known one again. Without inotify, only the check every 5 s notices
+ * changes. */
 void file_watch_open(struct file_watch *w, struct loop *loop, const char *path,
-		     const struct stat *known, void (*changed)(void *ctx), void *ctx);
+		     const struct stat *known, void (*changed)(void *ctx),
+		     void (*unchanged)(void *ctx), void *ctx);
 void file_watch_close(struct file_watch *w); /* does nothing if *w is all zero */
 
-/* Looks at the file now. Returns true if the file has changed, and changed() will be called unless
- * the change is taken back. Returns false if *@w is all zero. */
+/* Looks at the file now, which may call unchanged(). Returns true if the file has changed, so that
+ * changed() or unchanged() will be called. Returns false if *@w is all zero. */
 bool file_watch_changing(struct file_watch *w);
+
+/* Returns the same without looking at the file. */
+bool file_watch_waiting(const struct file_watch *w);
 
 /* Records that the owner has read the current file, or is about to read it. Does nothing if *@w is
  * all zero. */

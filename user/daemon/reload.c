@@ -14,6 +14,7 @@
 #define SLICE_NS 2000000ULL
 
 static void begin_next(struct reload *r);
+static void answer_unless_awaited(void *ctx);
 
 /* Records the first error of a reload. A reload that has begun to change peers continues, because a
  * partly applied file is better than one that is not applied at all. */
@@ -36,6 +37,7 @@ static void end_reload(struct reload *r)
 	r->wishes = 0;
 	r->config.ops->ended(r->config.ctx, r->run, failed ? r->failed.text : NULL);
 	begin_next(r);
+	answer_unless_awaited(r);
 }
 
 static void retired(struct reload *r)
@@ -237,6 +239,18 @@ unsigned reload_awaited(struct reload *r)
 	return next ? r->run + 1 : r->wishes ? r->run : 0;
 }
 
+/* If no further reload is due, ends the wait of those to whom reload_awaited() has returned the
+ * number of the next reload. A change of the file that has been taken back causes no reload. During
+ * a reload this waits for its end. */
+static void answer_unless_awaited(void *ctx)
+{
+	struct reload *r = ctx;
+
+	if (r->wishes || r->pending || file_watch_waiting(&r->watch))
+		return;
+	r->config.ops->ended(r->config.ctx, r->run + 1, *r->failed.text ? r->failed.text : NULL);
+}
+
 static void on_changed(void *ctx)
 {
 	reload_begin(ctx, RELOAD_WATCHED);
@@ -269,7 +283,7 @@ int reload_init(struct reload *r, const struct reload_config *config, struct con
 	loop_timer_init(&r->slices, config->loop, on_slice, r);
 	if (config->watch)
 		file_watch_open(&r->watch, config->loop, config->path, &config->read, on_changed,
-				r);
+				answer_unless_awaited, r);
 	return 0;
 }
 

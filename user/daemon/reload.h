@@ -39,7 +39,10 @@ struct reload_ops {
 	 * result by reload_host_set(). This function may fill in endpoints in @conf. Nothing else
 	 * changes @conf before reload_host_set(). */
 	void (*set_host)(void *ctx, struct conf *conf);
-	/* Reload number @run has ended. @error is NULL if the whole file was applied. */
+	/* Reload number @run has ended. @error is NULL if the whole file was applied. Also called
+	 * for a reload that reload_awaited() has announced and that will not begin, because the
+	 * change of the file was taken back; @error is then that of the last reload. A later reload
+	 * may have the same number. */
 	void (*ended)(void *ctx, unsigned run, const char *error);
 };
 
