@@ -86,11 +86,17 @@ static void failed_reads(void **state)
 	assert_unread(nl, &(struct nic_netfilter){ .unsupported = true }, "");
 	assert_unread(nl, &(struct nic_netfilter){ .socket = b },
 		      "the nftables chains (Socket operation on non-socket)");
-	assert_unread(b, &netfilter, "the root qdisc (Socket operation on non-socket)");
+	assert_unread(b, &netfilter, "the qdiscs (Socket operation on non-socket)");
 	/* nl is not a netfilter socket, so the kernel answers that it does not know the request for
 	 * the chains, as a kernel without nf_tables does. */
 	assert_unread(nl, &(struct nic_netfilter){ .socket = nl }, "");
 
+	/* Without a qdisc for tc filters, no socket is opened to list filters. */
+	old = forbid_descriptors();
+	found = nic_checks_bypassed(nl, &netfilter, ifindex, "v0");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_string_equal(found.unread, "");
+	assert_int_equal(system("tc qdisc add dev v0 clsact"), 0);
 	old = forbid_descriptors();
 	found = nic_checks_bypassed(nl, &netfilter, ifindex, "v0");
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);

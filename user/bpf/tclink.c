@@ -324,30 +324,30 @@ uint32_t tclink_where(const struct tclink *t)
 	return clsact_alive(t) ? t->ifindex : 0;
 }
 
-/* Lists the filters as list_filters() does, but leaves out those of a qdisc "ingress" for sent
- * packets: the kernel lists them for both sides, though they only see received packets. */
-static int list_side(struct netlink *nl, uint32_t ifindex, enum tclink_side side, struct filters *f)
+/* Lists the filters on one side of the interface, which @qdisc holds. Returns 0 or -errno. */
+static int list_side(uint32_t ifindex, enum tclink_side side, const char *qdisc, struct filters *f)
 {
-	char kind[NETLINK_QDISC_LEN];
-	int qdisc;
+	struct netlink *nl;
+	int err;
 
-	if (side == TCLINK_INGRESS)
-		return list_filters(nl, ifindex, TC_H_MIN_INGRESS, f);
-	qdisc = netlink_qdisc(nl, ifindex, TC_H_CLSACT, kind);
-	if (qdisc < 0)
-		return qdisc;
-	return qdisc && !strcmp(kind, "ingress") ? 0
-						 : list_filters(nl, ifindex, TC_H_MIN_EGRESS, f);
+	/* The kernel lists the filters of a qdisc "ingress" for both sides, though they only see
+	 * received packets. */
+	if (!*qdisc || (side == TCLINK_EGRESS && !strcmp(qdisc, "ingress")))
+		return 0;
+	nl = netlink_open();
+	err = nl ? list_filters(nl, ifindex,
+				side == TCLINK_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS, f)
+		 : -errno;
+	netlink_close(nl);
+	return err;
 }
 
-int tclink_has_others(uint32_t ifindex, enum tclink_side side)
+int tclink_has_others(uint32_t ifindex, enum tclink_side side, const char *qdisc)
 {
-	struct netlink *nl = netlink_open();
 	struct filters f = { 0 };
-	int err = nl ? list_side(nl, ifindex, side, &f) : -errno;
+	int err = list_side(ifindex, side, qdisc, &f);
 	int tcx = tcx_has_others(ifindex, side);
 
-	netlink_close(nl);
 	if (f.others || tcx > 0)
 		return 1;
 	/* A kernel without CONFIG_NET_SCHED or CONFIG_NET_CLS has no filters. */

@@ -56,8 +56,9 @@ uint32_t tclink_where(const struct tclink *t);
 void tclink_clean(const char *interface);
 
 /* Returns 1 if TC programs or filters other than wgxdp's are on this side of the interface, 0 if
- * there are none, or -errno if they cannot be read. Does not see the filters of a TC block that
- * several interfaces share. */
-int tclink_has_others(uint32_t ifindex, enum tclink_side side);
+ * there are none, or -errno if they cannot be read. @qdisc is the kind of the qdisc that holds the
+ * filters of both sides: "clsact", "ingress", or "" if there is none (netlink_qdiscs()). Does not
+ * see the filters of a TC block that several interfaces share. */
+int tclink_has_others(uint32_t ifindex, enum tclink_side side, const char *qdisc);
 
 #endif

@@ -2,7 +2,6 @@
 #include "dataplane/nic_checks.h"
 
 #include <errno.h>
-#include <linux/pkt_sched.h>
 #include <string.h>
 
 #include "bpf/tclink.h"
@@ -104,20 +103,20 @@ void nic_checks_close(struct nic_netfilter *netfilter)
 struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct nic_netfilter *netfilter,
 					uint32_t ifindex, const char *name)
 {
-	char kind[NETLINK_QDISC_LEN];
+	struct netlink_qdiscs qdiscs = { .root = "" };
 	struct nic_bypassed b = { .unread = "" };
 	struct nft_hooks hooks = { .route = "" };
 	int chains = read_chains(netfilter, name, &hooks);
-	int qdisc = netlink_qdisc(nl, ifindex, TC_H_ROOT, kind);
-	int egress = tclink_has_others(ifindex, TCLINK_EGRESS);
-	int ingress = tclink_has_others(ifindex, TCLINK_INGRESS);
+	int qdisc = netlink_qdiscs(nl, ifindex, &qdiscs);
+	int egress = tclink_has_others(ifindex, TCLINK_EGRESS, qdiscs.clsact);
+	int ingress = tclink_has_others(ifindex, TCLINK_INGRESS, qdiscs.clsact);
 
 	note_unread(&b, "the nftables chains", chains);
 	if (qdisc != -EOPNOTSUPP) /* a kernel without CONFIG_NET_SCHED has no qdiscs */
-		note_unread(&b, "the root qdisc", qdisc);
+		note_unread(&b, "the qdiscs", qdisc);
 	note_unread(&b, "the tc filters", egress < 0 ? egress : ingress);
-	if (qdisc > 0)
-		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", kind);
+	if (*qdiscs.root)
+		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", qdiscs.root);
 	else if (egress > 0)
 		snprintf(b.egress, sizeof(b.egress), "the tc egress filters");
 	else if (*hooks.egress)

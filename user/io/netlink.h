@@ -63,11 +63,15 @@ void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx);
 
 #define NETLINK_QDISC_LEN 16
 
-/* Finds a qdisc that was configured on the link: with @parent TC_H_ROOT, the root qdisc; with
- * TC_H_CLSACT, the qdisc "clsact" or "ingress". Such a qdisc has a handle; the kernel's default
- * qdisc has none. Returns 1 and fills in @kind ("tbf", "cake"), 0 if there is none, or -errno. */
-int netlink_qdisc(struct netlink *nl, uint32_t ifindex, uint32_t parent,
-		  char kind[static NETLINK_QDISC_LEN]);
+/* The kinds of the qdiscs that were configured on a link; "" = none. Such a qdisc has a handle; the
+ * kernel's default qdisc has none. */
+struct netlink_qdiscs {
+	char root[NETLINK_QDISC_LEN];	/* "tbf", "cake" */
+	char clsact[NETLINK_QDISC_LEN]; /* "clsact" or "ingress", the qdisc of tc filters */
+};
+
+/* Reads the qdiscs of a link. Returns 0, or -errno with @out unchanged. */
+int netlink_qdiscs(struct netlink *nl, uint32_t ifindex, struct netlink_qdiscs *out);
 
 struct netlink_drops {
 	uint64_t rx_dropped, tx_dropped;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink_link.c - queries links, their queues and their root qdiscs. The request socket and
+ * netlink_link.c - queries links, their queues and their qdiscs. The request socket and
  * addresses are in netlink.c.
  */
 #include "io/netlink.h"
@@ -227,9 +227,7 @@ void netlink_queues(const char *name, uint32_t *rx, uint32_t *tx)
 
 struct qdisc_search {
 	int ifindex;
-	uint32_t parent;
-	char *kind;
-	bool found;
+	struct netlink_qdiscs found;
 };
 
 static int take_qdisc(const struct nlmsghdr *nlh, void *ctx)
@@ -239,28 +237,29 @@ static int take_qdisc(const struct nlmsghdr *nlh, void *ctx)
 	const struct nlattr *kind;
 
 	if (nlh->nlmsg_type != RTM_NEWQDISC || mnl_nlmsg_get_payload_len(nlh) < sizeof(*tc) ||
-	    tc->tcm_ifindex != s->ifindex || tc->tcm_parent != s->parent || !tc->tcm_handle)
+	    tc->tcm_ifindex != s->ifindex || !tc->tcm_handle)
 		return 0;
 	kind = netlink_attr(nlh, sizeof(*tc), TCA_KIND, 1);
-	if (kind)
-		netlink_copy_text(s->kind, NETLINK_QDISC_LEN, kind);
-	s->found = true;
+	if (kind && tc->tcm_parent == TC_H_ROOT)
+		netlink_copy_text(s->found.root, sizeof(s->found.root), kind);
+	if (kind && tc->tcm_parent == TC_H_CLSACT)
+		netlink_copy_text(s->found.clsact, sizeof(s->found.clsact), kind);
 	return 0;
 }
 
-int netlink_qdisc(struct netlink *nl, uint32_t ifindex, uint32_t parent,
-		  char kind[static NETLINK_QDISC_LEN])
+int netlink_qdiscs(struct netlink *nl, uint32_t ifindex, struct netlink_qdiscs *out)
 {
 	struct nlmsghdr *nlh = netlink_begin(nl, RTM_GETQDISC, NLM_F_DUMP);
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
-	struct qdisc_search s = { (int)ifindex, parent, kind, false };
+	struct qdisc_search s = { .ifindex = (int)ifindex };
 	int err;
 
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
-	*kind = '\0';
 	err = netlink_dump(nl, nlh, take_qdisc, &s, NULL);
-	return err ? err : s.found;
+	if (!err)
+		*out = s.found;
+	return err;
 }
 
 int netlink_set_up(struct netlink *nl, uint32_t ifindex, bool up)
