@@ -100,7 +100,7 @@ static void failed_reads(void **state)
 	old = forbid_descriptors();
 	found = nic_checks_bypassed(nl, &netfilter, ifindex, "v0");
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-	assert_string_equal(found.unread, "the tc filters (Too many open files)");
+	assert_string_equal(found.unread, "the tc egress filters (Too many open files)");
 	netlink_close(b);
 }
 
@@ -153,6 +153,7 @@ static void partly_failed_reads(void **state)
 static void ingress_qdisc(void **state)
 {
 	struct nic_bypassed found;
+	struct rlimit old;
 
 	(void)state;
 	assert_int_equal(system("tc qdisc add dev v0 ingress && tc filter add dev v0 ingress "
@@ -162,6 +163,14 @@ static void ingress_qdisc(void **state)
 	assert_string_equal(found.egress, "");
 	assert_string_equal(found.ingress, "the tc ingress filters");
 	assert_string_equal(found.unread, "");
+	assert_false(found.ingress_unread);
+
+	/* Filters for received packets do not concern the path of sent data. */
+	old = forbid_descriptors();
+	found = nic_checks_bypassed(nl, &netfilter, ifindex, "v0");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_string_equal(found.unread, "");
+	assert_true(found.ingress_unread);
 }
 
 int main(void)

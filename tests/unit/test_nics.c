@@ -171,6 +171,34 @@ static void unknown_later(void **state)
 	assert_non_null(strstr(w.nic.why, "the qdisc htb"));
 }
 
+/* If only the settings of received packets cannot be read, their last result stays, and the path of
+ * sent data does not change. */
+static void unknown_ingress(void **state)
+{
+	static const char filters[] = "the tc ingress filters";
+	struct nic_bypassed known = { .egress = "" };
+	struct world w;
+
+	(void)state;
+	memcpy(known.ingress, filters, sizeof(filters));
+	open_with(&w, OPTIONS_PATH_AUTO, known);
+	w.nic.attached = true;
+	answer = (struct nic_bypassed){ .ingress_unread = true };
+	assert_int_equal(nics_look(&w.env, &w.nic), NICS_SAME);
+	assert_true(nics_sends(&w.env, &w.nic));
+	assert_string_equal(w.nic.bypassed.ingress, filters);
+
+	answer = (struct nic_bypassed){ .egress = "" };
+	assert_int_equal(nics_look(&w.env, &w.nic), NICS_NOTED);
+	assert_string_equal(w.nic.bypassed.ingress, "");
+
+	open_with(&w, OPTIONS_PATH_AUTO, (struct nic_bypassed){ .ingress_unread = true });
+	assert_true(nics_sends(&w.env, &w.nic));
+	answer = known;
+	assert_int_equal(nics_look(&w.env, &w.nic), NICS_NOTED);
+	assert_string_equal(w.nic.bypassed.ingress, filters);
+}
+
 /* Another program keeps changing nftables, so that only the read of nics_look() succeeds. The NIC
  * is then opened with what that read has found, and the reason in between is true. */
 static void only_the_look_can_read(void **state)
@@ -262,9 +290,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unknown_at_open),	  cmocka_unit_test(partly_known_at_open),
-		cmocka_unit_test(unknown_later),	  cmocka_unit_test(only_the_look_can_read),
-		cmocka_unit_test(changed_before_opening), cmocka_unit_test(reads_become_rarer),
-		cmocka_unit_test(path_is_forced),
+		cmocka_unit_test(unknown_later),	  cmocka_unit_test(unknown_ingress),
+		cmocka_unit_test(only_the_look_can_read), cmocka_unit_test(changed_before_opening),
+		cmocka_unit_test(reads_become_rarer),	  cmocka_unit_test(path_is_forced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,7 +114,8 @@ struct nic_bypassed nic_checks_bypassed(struct netlink *nl, struct nic_netfilter
 	note_unread(&b, "the nftables chains", chains);
 	if (qdisc != -EOPNOTSUPP) /* a kernel without CONFIG_NET_SCHED has no qdiscs */
 		note_unread(&b, "the qdiscs", qdisc);
-	note_unread(&b, "the tc filters", egress < 0 ? egress : ingress);
+	note_unread(&b, "the tc egress filters", egress);
+	b.ingress_unread = ingress < 0;
 	if (*qdiscs.root)
 		snprintf(b.egress, sizeof(b.egress), "the qdisc %s", qdiscs.root);
 	else if (egress > 0)

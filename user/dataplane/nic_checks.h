@@ -26,7 +26,9 @@ enum nics_obstacle {
 struct nic_bypassed {
 	char egress[32 + NFT_HOOK_NAME_LEN]; /* if not "", --tx auto uses the UDP sockets */
 	char ingress[32 + NFT_HOOK_NAME_LEN];
-	char unread[80]; /* first settings that could not be read, and why; "" = all were read */
+	/* The first settings of sent packets that could not be read, and why; "" = none. */
+	char unread[80];
+	bool ingress_unread; /* the tc ingress filters could not be read */
 };
 
 /* The socket for reading nftables chains. A read opens it, if it is not open. All zero = not yet

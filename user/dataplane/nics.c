@@ -300,17 +300,22 @@ void nics_close(const struct nics_env *env, struct nic *nic)
 	nic->queue_count = 0;
 }
 
-/* If @b, what AF_XDP bypasses now, differs from nic->bypassed, records @b and returns true. The
- * path of data stays the same. Ignores @b if it is incomplete, for example because other programs
- * keep changing the nftables chains while they are read. */
+/* If @found, what AF_XDP bypasses now, differs from nic->bypassed, records it and returns true. The
+ * path of data stays the same. Ignores what is incomplete, for example because other programs keep
+ * changing the nftables chains while they are read. */
 static bool note_bypassed_again(const struct nics_env *env, struct nic *nic,
-				const struct nic_bypassed *b)
+				const struct nic_bypassed *found)
 {
-	if (*b->unread || (!strcmp(b->egress, nic->bypassed.egress) &&
-			   !strcmp(b->ingress, nic->bypassed.ingress) && !*nic->bypassed.unread))
+	const struct nic_bypassed *old = &nic->bypassed;
+	struct nic_bypassed b = *found;
+
+	if (b.ingress_unread && !*b.ingress)
+		memcpy(b.ingress, old->ingress, sizeof(b.ingress));
+	if (*b.unread ||
+	    (!strcmp(b.egress, old->egress) && !strcmp(b.ingress, old->ingress) && !*old->unread))
 		return false;
 	nic->why[0] = '\0';
-	note_bypassed(env, nic, b);
+	note_bypassed(env, nic, &b);
 	return true;
 }
 
