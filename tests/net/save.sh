@@ -109,6 +109,24 @@ is "the file has the peers of the edit" \
 	"$(peers) $(grep -cF -e "$(pub b)" -e "$(pub e)" "$FILE")" "2 2"
 ok "attach succeeds again" in_ns a "$WGXDP" attach eth0 "$FILE" </dev/null
 
+# The daemon answers several saves that wait for the same reload together. All of them succeed. The
+# allowed IPs make a save take long enough to meet another one.
+in_ns a wg set "$A" peer "$(pub c)" allowed-ips \
+	"$(seq 1 5000 | awk '{ printf "%s10.91.%d.%d/32", NR > 1 ? "," : "", $1 / 256, $1 % 256 }')"
+edit d
+saves=()
+for i in 1 2 3 4; do
+	spawn a "$WGXDP" save "$A" 2>"$TMP/save$i"
+	saves+=($!)
+done
+failed=0
+for save in "${saves[@]}"; do
+	wait "$save" || failed=$((failed + 1))
+done
+is "four saves at once succeed" "$failed $(cat "$TMP"/save?)" "0 "
+is "the file has the peer of the edit that they waited for" "$(grep -cF "$(pub d)" "$FILE")" 1
+in_ns a wg set "$A" peer "$(pub c)" remove
+
 # An edit that is taken back before the daemon applies it does not keep save waiting. The edit is
 # repeated until save waits.
 edit e

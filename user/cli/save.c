@@ -15,12 +15,16 @@
 #include "conf/conf_write.h"
 #include "daemon/hook_record.h"
 #include "util/buffer.h"
+#include "util/loop.h"
 #include "wgxdp/control.h"
+#include "wgxdp/limits.h"
 
 #define TIMEOUT_S 30
 /* How long to wait for the end of a reload. The time is less than TimeoutStopSec of the unit,
  * because `wgxdp detach`, with which systemd stops the unit, may also save the config. */
 #define SETTLE_S 20
+/* How often to try again when the file has changed while it was being saved. */
+#define RETRIES 3
 #define READ_SIZE 65536
 #define REPLY_MAX (1U << 30) /* bytes, as in ctlclient.c */
 
@@ -82,14 +86,17 @@ static int get(const char *interface, struct buffer *in, struct fault *f)
 		   : 0;
 }
 
-/* Waits until no reload runs. A daemon of an old version does not know this request and refuses it;
- * the running state is saved nevertheless. Returns -ECANCELED with @f filled in if the last reload
- * failed. */
-static int settle(const char *interface, struct fault *f)
+/* Waits until no reload runs, but only until @until_ns (loop_now_ns()). A daemon of an old version
+ * does not know this request and refuses it; the running state is saved nevertheless. Returns
+ * -ECANCELED with @f filled in if the last reload failed. */
+static int settle(const char *interface, uint64_t until_ns, struct fault *f)
 {
+	uint64_t now_ns = loop_now_ns();
+	uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 1;
+	unsigned left_s = (unsigned)((left_ns + NS_PER_S - 1) / NS_PER_S);
 	struct fault why;
 	json_t *reply = NULL;
-	int err = ctlclient_request(interface, CONTROL_OP_SETTLE, SETTLE_S, &reply, f);
+	int err = ctlclient_request(interface, CONTROL_OP_SETTLE, left_s, &reply, f);
 
 	json_decref(reply);
 	if (err == -ETIMEDOUT)
@@ -135,7 +142,7 @@ static int adopt(const char *interface, struct fault *f)
 	return err == -ECANCELED ? -EREMOTEIO : err;
 }
 
-/* Fails if the file is not the one that stat(2) described as @read. */
+/* Fails with -ESTALE if the file is not the one that stat(2) described as @read. */
 static int check_unchanged(const char *path, const struct stat *read, struct fault *f)
 {
 	struct stat now;
@@ -146,17 +153,18 @@ static int check_unchanged(const char *path, const struct stat *read, struct fau
 	    now.st_size == read->st_size &&
 	    !memcmp(&now.st_mtim, &read->st_mtim, sizeof(now.st_mtim)))
 		return 0;
-	return fault(f, -EAGAIN,
+	return fault(f, -ESTALE,
 		     "%s: the file has changed while it was being saved, so it is left alone; save "
 		     "again",
 		     path);
 }
 
-int save_running(const char *interface, const char *path, conf_warn_fn warn, struct fault *f)
+static int try_to_save(const char *interface, const char *path, uint64_t until_ns,
+		       conf_warn_fn warn, struct fault *f)
 {
 	struct conf conf = { 0 };
 	struct stat read;
-	int err = settle(interface, f);
+	int err = settle(interface, until_ns, f);
 
 	if (!err && stat(path, &read))
 		err = fault(f, -errno, "%s: %s", path, strerror(errno));
@@ -171,6 +179,19 @@ int save_running(const char *interface, const char *path, conf_warn_fn warn, str
 	if (!err)
 		err = adopt(interface, f);
 	conf_done(&conf);
+	return err;
+}
+
+/* Another `wgxdp save`, which the daemon answers together with this one, may replace the file
+ * first. In this case, and after any other change of the file, the next try waits for the reload
+ * that follows. */
+int save_running(const char *interface, const char *path, conf_warn_fn warn, struct fault *f)
+{
+	uint64_t until_ns = loop_now_ns() + SETTLE_S * NS_PER_S;
+	int err = try_to_save(interface, path, until_ns, warn, f);
+
+	for (unsigned i = 0; i < RETRIES && err == -ESTALE && loop_now_ns() < until_ns; i++)
+		err = try_to_save(interface, path, until_ns, NULL, f);
 	return err;
 }
 
