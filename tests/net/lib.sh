@@ -240,6 +240,16 @@ in_ns() # NS COMMAND...
 	nsenter --net="/run/netns/$ID-$ns" -- "$@"
 }
 
+# Like in_ns, but the command cannot read FILE: reading /proc/PID/mem at 0 fails with EIO.
+# shellcheck disable=SC2016
+unreadable() # NS FILE COMMAND...
+{
+	local ns=$1
+	shift
+	in_ns "$ns" unshare --mount --propagation slave bash -c \
+		'mount --bind /proc/$$/mem "$0" && exec "$@"' "$@"
+}
+
 # Runs the command in the background. $! is the process of the command itself, not of a shell.
 spawn() # NS COMMAND...
 {

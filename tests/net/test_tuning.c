@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,7 +101,7 @@ static void test_record_undo(void **state)
 	assert_int_equal(tuning_make(&t, "a0", &one, NULL), 0);
 	assert_int_equal(tuning_make(&t, "a0", &two, NULL), 0);
 	sh("ip link set a0 name c0");
-	tuning_record_undo(interface);
+	assert_int_equal(tuning_record_undo(interface, NULL), 0);
 	sh("ip link set c0 name a0");
 	assert_true(gro_is_on() && rx_channels() == 1);
 	assert_int_not_equal(access(path, F_OK), 0);
@@ -183,18 +184,43 @@ static void test_unusable_record(void **state)
 {
 	(void)state;
 	assert_int_equal(mkdir(path, 0700), 0);
-	tuning_record_undo(interface);
+	assert_int_equal(tuning_record_undo(interface, NULL), 0);
 	rmdir(path);
 	assert_true(is_logged(": this is not a regular file; remove it"));
 	assert_true(is_logged("this record of host settings cannot be updated: Is a directory"));
 }
 
+/* While the record cannot be read, no daemon can start, because it would replace the record. */
+static void test_unreadable_record(void **state)
+{
+	struct tuning t = { .interface = interface };
+	const struct tuning_change change = gro_off();
+	struct fault f = { "" };
+
+	(void)state;
+	assert_int_equal(tuning_make(&t, "a0", &change, NULL), 0);
+	/* Reading /proc/self/mem at 0 fails with EIO. */
+	assert_int_equal(mount("/proc/self/mem", path, NULL, MS_BIND, NULL), 0);
+	assert_int_equal(tuning_record_undo(interface, &f), -EIO);
+	assert_int_equal(umount(path), 0);
+	assert_non_null(strstr(f.text, path));
+	assert_non_null(strstr(f.text, "remove the file and undo its settings by hand"));
+	assert_false(gro_is_on());
+	assert_int_equal(tuning_record_undo(interface, &f), 0);
+	assert_true(gro_is_on());
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_undo),	cmocka_unit_test(test_record_undo),
-		cmocka_unit_test(test_others),	cmocka_unit_test(test_forwarding),
-		cmocka_unit_test(test_failure), cmocka_unit_test(test_unusable_record),
+		cmocka_unit_test(test_undo),
+		cmocka_unit_test(test_record_undo),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_forwarding),
+		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_unusable_record),
+		cmocka_unit_test(test_unreadable_record),
 	};
 
 	if (geteuid() != 0 || system("command -v ethtool >/dev/null")) {

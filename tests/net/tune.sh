@@ -57,6 +57,12 @@ clean "nothing is left" a "$A"
 
 ok "attach --tune succeeds before another kill -9" attach --tune
 kill -9 "$(daemon_pid a "$A")"
+lost="$RUN/$A.nics: Input/output error; if this does not go away, remove the file"
+refuses "attach fails if it cannot read the old settings" 1 "$lost" \
+	unreadable a "$RUN/$A.nics" "$WGXDP" attach eth0 "$file"
+refuses "detach fails then, too" 1 "run .wgxdp detach $A. again: .*$lost" \
+	unreadable a "$RUN/$A.nics" "$WGXDP" detach "$A"
+is "the change stays" "$(channels)" "$wanted $wanted"
 ok "the next attach, without --tune, succeeds" attach
 is "that attach has undone the change, and changes nothing else" "$(channels)" "1 1"
 ok "detach succeeds" down a "$A"

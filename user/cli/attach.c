@@ -19,6 +19,7 @@
 #include "daemon/lease.h"
 #include "daemon/name_lock.h"
 #include "host/host.h"
+#include "host/tuning.h"
 #include "util/open_files.h"
 
 /* Hooks ---------------------------------------------------------------------------------------- */
@@ -40,6 +41,11 @@ static int finish_dead(const char *interface, struct fault *f)
 	err = name_lock_take(interface, &lock_fd, f);
 	if (err)
 		return err;
+	err = tuning_record_undo(interface, f);
+	if (err) {
+		close(lock_fd); /* keep the file, because the next attach has to try again */
+		return err;
+	}
 	down_open_recorded(&down, interface);
 	if (down.record.path) {
 		down_pre(&down);

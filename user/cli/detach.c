@@ -13,6 +13,7 @@
 #include "control/socket_file.h"
 #include "daemon/name_lock.h"
 #include "host/host.h"
+#include "host/tuning.h"
 #include "wgxdp/control.h"
 
 #define LEAVE_MS 5000
@@ -27,8 +28,8 @@
 static int clean_up_dead(const char *interface, bool *served, struct fault *f)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
-	struct fault why;
-	int lock_fd, err, undo_err;
+	struct fault why, nics_why;
+	int lock_fd, err, undo_err, nics_err;
 
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
@@ -40,7 +41,12 @@ static int clean_up_dead(const char *interface, bool *served, struct fault *f)
 	err = name_lock_take(interface, &lock_fd, &why);
 	if (err)
 		return err == -EBUSY ? err : fault(f, err, "%s", why.text);
+	nics_err = tuning_record_undo(interface, &nics_why);
 	undo_err = host_record_undo(interface, &why);
+	if (nics_err && !undo_err) {
+		undo_err = nics_err;
+		why = nics_why;
+	}
 	pins_clean(interface);
 	*served = access(uapi, F_OK) == 0 && socket_file_answers(uapi);
 	if (!*served)

@@ -8,6 +8,7 @@
 #include "daemon/apply.h"
 #include "daemon/daemon_private.h"
 #include "daemon/name_lock.h"
+#include "host/tuning.h"
 #include "util/log.h"
 #include "util/notify.h"
 
@@ -217,6 +218,8 @@ static int start(struct daemon *d, struct conf *conf, enum log_level quiet_level
 	struct fault why;
 
 	d->record = (struct crash_record){ .lock_fd = d->lock_fd };
+	if (!err)
+		err = tuning_record_undo(d->options->interface, f);
 	/* With a config, host_new() takes over a dead daemon's settings. */
 	if (!err && !conf && host_record_undo(d->options->interface, &why))
 		log_error("%s", why.text);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "daemon/crash_record.h"
-#include "host/tuning.h"
 #include "io/netns.h"
 #include "util/file.h"
 #include "wgxdp/control.h"
@@ -124,7 +123,6 @@ retry:
 		goto retry;
 	}
 	crash_record_undo(interface, fd);
-	tuning_record_undo(interface);
 	err = crash_record_begin(&record, fd);
 	if (err) {
 		close(fd);

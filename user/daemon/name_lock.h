@@ -15,10 +15,10 @@
 /* Returns true if a daemon owns the name, or died without releasing it. */
 bool name_lock_exists(const char *interface);
 
-/* Locks the name, and undoes what a dead owner left behind (crash_record.h, host/tuning.h). The
- * caller must take over or undo the owner's rules, nftables tables and DNS servers (host/host.h).
- * Returns 0 and sets *@lock_fd, or returns -errno with @f filled in: -EBUSY (another daemon, which
- * @f names, owns the name). */
+/* Locks the name, and undoes what a dead owner left behind (crash_record.h). The caller must undo
+ * the owner's changes of NICs (host/tuning.h), and take over or undo its rules, nftables tables and
+ * DNS servers (host/host.h). Returns 0 and sets *@lock_fd, or returns -errno with @f filled in:
+ * -EBUSY (another daemon, which @f names, owns the name). */
 int name_lock_take(const char *interface, int *lock_fd, struct fault *f);
 
 /* Releases the name. Does nothing if @lock_fd is -1. */

@@ -322,20 +322,17 @@ void tuning_undo(struct tuning *t)
 	(void)write_record(t, NULL);
 }
 
-void tuning_record_undo(const char *interface)
+int tuning_record_undo(const char *interface, struct fault *f)
 {
 	struct tuning t = { .interface = interface };
 	char path[RECORD_FILE_PATH_LEN];
 	json_t *json = NULL;
-	struct fault f;
 	int err;
 
 	record_file_path(path, interface, SUFFIX);
-	err = record_file_read(path, &json, &f);
-	if (err && err != -ENOENT && err != -EINVAL) {
-		log_error("%s", f.text);
-		return;
-	}
+	err = record_file_read(path, &json, f);
+	if (err && err != -ENOENT && err != -EINVAL)
+		return err;
 	err = 0;
 	if (json && tuning_parse(&t, json))
 		record_file_complain(path);
@@ -345,6 +342,8 @@ void tuning_record_undo(const char *interface)
 	if (err == -ESTALE)
 		t.count = 0;
 	else if (err)
-		log_error("the settings of the NICs cannot be restored: %s", strerror(-err));
+		return fault(f, err, "%s: the settings of the NICs cannot be restored: %s", path,
+			     strerror(-err));
 	(void)write_record(&t, NULL);
+	return 0;
 }

@@ -65,8 +65,10 @@ void tuning_undo(struct tuning *t);
 
 /* Undoes what a killed daemon of @interface has changed, in the network namespace that its record
  * names. The caller holds the lock on the interface's name (name_lock.h). Does nothing if there is
- * no record. */
-void tuning_record_undo(const char *interface);
+ * no record. A change that could not be undone is logged and stays recorded. Returns 0; or -errno
+ * with @f filled in, and the record unchanged, if the record cannot be read or if no change could
+ * be tried. The caller must then not start a daemon, whose own record would replace this one. */
+int tuning_record_undo(const char *interface, struct fault *f);
 
 /* Reads a record. Returns 0 with t->netns and the changes filled in, or -EINVAL with @t
  * unchanged. */
