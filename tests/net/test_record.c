@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "host/guard.h"
 #include "host/host.h"
 #include "host/record.h"
 #include "host/valid_mark.h"
@@ -134,6 +135,23 @@ static void valid_mark_stays_with_rules(void **state)
 	assert_true(r.src_valid_mark);
 	assert_int_equal(record_undo(INTERFACE, &r, &f), 0);
 	assert_false(valid_mark_is_set());
+	assert_true(record_is_empty(&r));
+}
+
+/* The process continues even if libnftables could not open its socket. */
+static void tables_stay(void **state)
+{
+	struct record r = { .netns = netns_of_process("self"), .nft4 = true, .nft6 = true };
+	struct fault f = { "" };
+
+	(void)state;
+	allow_files(false);
+	assert_int_equal(guard_delete(INTERFACE, true, false, &f), -EMFILE);
+	assert_int_equal(record_undo(INTERFACE, &r, NULL), -EMFILE);
+	allow_files(true);
+	assert_non_null(strstr(f.text, "cannot open a netlink socket for nftables"));
+	assert_true(r.nft4 && r.nft6);
+	assert_int_equal(record_undo(INTERFACE, &r, &f), 0);
 	assert_true(record_is_empty(&r));
 }
 
@@ -296,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(valid_mark_stays),
 		cmocka_unit_test(valid_mark_stays_with_rules),
+		cmocka_unit_test(tables_stay),
 		cmocka_unit_test(servers_stay),
 		cmocka_unit_test(servers_of_two_tools),
 		cmocka_unit_test(unreadable_record_stays),

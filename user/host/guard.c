@@ -194,10 +194,17 @@ void guard_free_exits(struct guard_exits *e)
 /* Runs the commands as one transaction. */
 static int run(const char *commands, struct fault *f)
 {
-	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	struct netlink *attempt = netlink_open_netfilter();
+	struct nft_ctx *nft;
 	const char *said;
-	int err = 0;
+	int err = attempt ? 0 : -errno;
 
+	/* nft_ctx_new() ends the process if it cannot open such a socket. */
+	if (err)
+		return fault(f, err, "cannot open a netlink socket for nftables: %s",
+			     strerror(-err));
+	netlink_close(attempt);
+	nft = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!nft)
 		return fault(f, -ENOMEM, "out of memory");
 	nft_ctx_buffer_error(nft);
