@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_record.c - a setting that could not be undone, because the process had no file descriptor
- * left or the kernel refused the change, stays on record, and so the next daemon undoes it. */
+ * left or the kernel refused the change, stays on record, and so the next daemon undoes it. And the
+ * record of an older daemon is read. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "in_child.h"
 #include "util/open_files.h"
 #include "util/spawn.h"
 
@@ -30,20 +31,6 @@
 			return 1;                                                                  \
 		}                                                                                  \
 	} while (0)
-
-/* Runs @fn in a child and returns its result. */
-static int in_child(int (*fn)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(fn());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
 
 static void set_limits(rlim_t soft, rlim_t hard)
 {
@@ -102,9 +89,9 @@ static int refuse_low(void)
 
 static int find_room(void)
 {
-	int next = dup(STDIN_FILENO);
+	int next = STDERR_FILENO + 1;
 
-	close(next);
+	close_range((unsigned)next, ~0U, 0); /* the test program may have inherited descriptors */
 	set_limits((rlim_t)next + 5, 300);
 	CHECK(!open_files_room(5));
 	CHECK(open_files_room(6) == -EMFILE);

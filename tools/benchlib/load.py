@@ -23,7 +23,7 @@ class Load:
 
     def __init__(self, client, server, target, congestion):
         self.client, self.server, self.target = client, server, target
-        self.congestion = congestion  # TCP's congestion control
+        self.congestion = congestion  # TCP's congestion control; None once the routes have it
         self.iperf = server.spawn("iperf3", "-s", output=net.DEVNULL)
 
     def stop(self):
@@ -33,12 +33,15 @@ class Load:
         """Sets the congestion control of the routes between both ends. `iperf3 -C` would set it
         only when the connection exists. If the host's default is bbr, the kernel then paces the
         connection, even under an algorithm that does not pace."""
+        if not self.congestion:
+            return
         source = route(self.client, self.target)["prefsrc"]
         for ns, other in ((self.client, self.target), (self.server, source)):
             path = route(ns, other)
             via = ["via", path["gateway"]] if "gateway" in path else []
             ns.run("ip", "route", "replace", f"{other}/32", *via, "dev", path["dev"],
                    "src", path["prefsrc"], "congctl", self.congestion)
+        self.congestion = None
 
     def tcp(self, seconds, streams=1, reverse=False):
         """Returns the Mbit/s and the bytes that the receiver got."""

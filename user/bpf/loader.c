@@ -88,11 +88,12 @@ static int load_ingress(struct loader *l, struct fault *f)
 {
 	int err = open_files_room(LOAD_FILES);
 
-	errno = 0;
-	if (!err)
+	if (!err) {
+		errno = 0;
 		l->skel = ingress_bpf__open_and_load();
-	if (!err && !l->skel)
-		err = errno ? -errno : -ENOTSUP;
+		if (!l->skel)
+			err = errno ? -errno : -ENOTSUP;
+	}
 	return err ? loader_load_fault(err, f) : 0;
 }
 

@@ -34,7 +34,8 @@ enum loader_mode { LOADER_MODE_AUTO, LOADER_MODE_NATIVE, LOADER_MODE_GENERIC };
 /* Loads the programs for @interface and pins the maps. Also removes the pins and filters that a
  * dead daemon of @interface left. The caller must hold the lock on the name @interface
  * (daemon/name_lock.h). If the maps cannot be pinned, they stay unpinned (loader_unpinned_why()).
- * Returns 0, or -errno with @f filled in: -EPERM (no CAP_BPF), -ENOTSUP, -ENOMEM. */
+ * Returns 0, or -errno with @f filled in: -EPERM (no CAP_BPF), -ENOTSUP, -ENOMEM, -EMFILE or
+ * -ENFILE (limit of open files). */
 int loader_new(struct loader **l, const char *interface, struct fault *f);
 void loader_free(struct loader *l); /* does nothing if l is NULL */
 
@@ -46,7 +47,7 @@ const char *loader_unpinned_why(const struct loader *l);
 /* Attaches the XDP program to the NIC. LOADER_MODE_AUTO tries native mode, then generic mode;
  * *@native is set to true for native mode. Returns 0, or -errno with @f filled in: -EBUSY (another
  * program is attached; @f names it), -EALREADY (our program is attached), -ENOSPC (NICS_MAX NICs
- * are attached), -EOPNOTSUPP, -EPERM, -ENODEV. */
+ * are attached), -EOPNOTSUPP, -EPERM, -ENODEV, -EMFILE or -ENFILE. */
 int loader_attach(struct loader *l, uint32_t ifindex, const char *nic, enum loader_mode mode,
 		  bool *native, struct fault *f);
 
@@ -70,7 +71,7 @@ int loader_attach_chained(struct loader *l, uint32_t ifindex, const char *nic,
  * for tcx. A clsact filter outlives a killed daemon, but passes all packets while the heartbeat of
  * worker 0 is stale; the next loader_new() of the interface removes it. Returns 0, or -errno with
  * @f filled in: -EALREADY, -ENOSPC (NICS_MAX NICs are attached), -EOPNOTSUPP (not Ethernet),
- * -ENOTSUP, -EPERM, -ENODEV. */
+ * -ENOTSUP, -EPERM, -ENODEV, -EMFILE or -ENFILE. */
 int loader_attach_nic_tc(struct loader *l, uint32_t ifindex, const char *nic, bool force_clsact,
 			 bool *tcx, struct fault *f);
 

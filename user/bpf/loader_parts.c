@@ -44,11 +44,12 @@ static int load_part(const struct loader *l, struct bpf_object **object, const c
 {
 	const void *elf;
 	size_t elf_len;
-	int err = 0;
+	int err;
 
-	if (!*object)
-		err = open_files_room(LOAD_FILES);
-	if (!*object && !err) {
+	if (*object)
+		return 0;
+	err = open_files_room(LOAD_FILES);
+	if (!err) {
 		elf = elf_bytes(&elf_len);
 		err = load_with_maps(object, name, elf, elf_len, l->skel->obj);
 	}

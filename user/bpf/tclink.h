@@ -39,7 +39,7 @@ struct tclink_target {
 };
 
 /* Attaches program @prog_fd. Returns 0 with @t filled in, or -errno with @f filled in: -EPERM,
- * -ENODEV, -ENOTSUP (the kernel has neither tcx nor clsact). */
+ * -ENODEV, -EMFILE, -ENFILE, -ENOTSUP (the kernel has neither tcx nor clsact). */
 int tclink_open(struct tclink *t, int prog_fd, enum tclink_side side,
 		const struct tclink_target *target, struct fault *f);
 

@@ -28,8 +28,8 @@
 static int clean_up_dead(const char *interface, bool *served, struct fault *f)
 {
 	char uapi[sizeof(UAPI_DIRECTORY) + 32], control[sizeof(CONTROL_DIRECTORY) + 32];
-	struct fault why, nics_why;
-	int lock_fd, err, undo_err, nics_err;
+	int lock_fd, err, host_err, nics_err;
+	struct fault why;
 
 	snprintf(uapi, sizeof(uapi), UAPI_DIRECTORY "/%s.sock", interface);
 	snprintf(control, sizeof(control), CONTROL_DIRECTORY "/%s" CONTROL_SUFFIX, interface);
@@ -41,18 +41,14 @@ static int clean_up_dead(const char *interface, bool *served, struct fault *f)
 	err = name_lock_take(interface, &lock_fd, &why);
 	if (err)
 		return err == -EBUSY ? err : fault(f, err, "%s", why.text);
-	nics_err = tuning_record_undo(interface, &nics_why);
-	undo_err = host_record_undo(interface, &why);
-	if (nics_err && !undo_err) {
-		undo_err = nics_err;
-		why = nics_why;
-	}
+	host_err = host_record_undo(interface, &why);
+	nics_err = tuning_record_undo(interface, host_err ? NULL : &why);
 	pins_clean(interface);
 	*served = access(uapi, F_OK) == 0 && socket_file_answers(uapi);
 	if (!*served)
 		unlink(uapi);
 	unlink(control);
-	if (undo_err) {
+	if (host_err || nics_err) {
 		/* Keep the lock file, by which the next detach sees that the daemon was killed. */
 		close(lock_fd);
 		return fault(f, -EIO,
@@ -118,9 +114,7 @@ static int take_down(const char *interface, bool recorded)
 /* Returns true if a request failed with @err because no daemon serves the interface any more. */
 static bool has_ended(const char *interface, int err)
 {
-	struct fault f;
-
-	return was_ending(interface, err) || ctlclient_reach(interface, &f) == -ENOENT;
+	return was_ending(interface, err) || ctlclient_reach(interface, NULL) == -ENOENT;
 }
 
 /* Saves the running configuration if SaveConfig is true. If the daemon has ended, only warns,

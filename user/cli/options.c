@@ -142,7 +142,6 @@ static int set_choice(struct options *o, const struct option_kind *kind, const c
 /* Reads a list of CPUs such as "0,2-3". */
 static int set_cpus(struct options *o, const char *list, struct fault *f)
 {
-	int cpus[OPTIONS_CPUS_MAX];
 	const char *at = list;
 	unsigned count = 0;
 	char *end;
@@ -162,7 +161,7 @@ static int set_cpus(struct options *o, const char *list, struct fault *f)
 			goto bad;
 		for (; first <= last; first++, count++)
 			if (count < OPTIONS_CPUS_MAX)
-				cpus[count] = (int)first;
+				o->cpus[count] = (int)first;
 		at = end + 1;
 	} while (*end == ',');
 	if (*end)
@@ -172,7 +171,6 @@ static int set_cpus(struct options *o, const char *list, struct fault *f)
 			     "--cpus %s: lists more than %d CPUs; use a shorter list, because "
 			     "there are at most %d workers",
 			     list, OPTIONS_CPUS_MAX, WORKERS_MAX);
-	memcpy(o->cpus, cpus, count * sizeof(cpus[0]));
 	o->cpu_count = count;
 	return 0;
 bad:

@@ -15,6 +15,7 @@
 #include "conf/conf_write.h"
 #include "daemon/hook_record.h"
 #include "util/buffer.h"
+#include "util/file.h"
 #include "util/loop.h"
 #include "wgxdp/control.h"
 #include "wgxdp/limits.h"
@@ -149,9 +150,7 @@ static int check_unchanged(const char *path, const struct stat *read, struct fau
 
 	if (stat(path, &now))
 		return fault(f, -errno, "%s: %s", path, strerror(errno));
-	if (now.st_dev == read->st_dev && now.st_ino == read->st_ino &&
-	    now.st_size == read->st_size &&
-	    !memcmp(&now.st_mtim, &read->st_mtim, sizeof(now.st_mtim)))
+	if (file_same(&now, read))
 		return 0;
 	return fault(f, -ESTALE,
 		     "%s: the file has changed while it was being saved, so it is left alone; save "

@@ -42,9 +42,7 @@ static void renew_watches(struct file_watch *w)
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
-	return a->st_nlink && b->st_nlink && a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	       a->st_size == b->st_size && !memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) &&
-	       !memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim));
+	return a->st_nlink && b->st_nlink && file_same(a, b);
 }
 
 /* Fills in @st for the file; st_nlink = 0 if there is no file. */

@@ -275,10 +275,12 @@ int vmgenid_watch(struct vmgenid **out, struct loop *loop, struct suspend *suspe
 	v->loop = loop;
 	v->suspend = suspend;
 	v->heard = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	v->stop = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	v->stop = v->heard < 0 ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	err = v->stop < 0 ? -errno : 0;
 	v->uevents = open_uevents();
 	v->log = open_log();
-	err = v->uevents < 0 ? v->uevents : v->heard < 0 || v->stop < 0 ? -EMFILE : 0;
+	if (!err && v->uevents < 0)
+		err = v->uevents;
 	if (!err)
 		err = loop_add(loop, v->heard, EPOLLIN, on_heard, NULL);
 	if (!err)

@@ -73,8 +73,9 @@ static void note_unread(struct nic_bypassed *b, const char *what, int err)
 		snprintf(b->unread, sizeof(b->unread), "%s (%s)", what, strerror(-err));
 }
 
-/* Reads the nftables chains. On failure, leaves @hooks unchanged. The first answer of the kernel
- * tells whether it has nf_tables. Returns 0, also if the kernel has no nf_tables, or -errno. */
+/* Reads the nftables chains. On failure, leaves @hooks unchanged. Before any read has succeeded, an
+ * answer tells whether the kernel has nf_tables. Returns 0, also if the kernel has no nf_tables, or
+ * -errno. */
 static int read_chains(struct nic_netfilter *netfilter, const char *name, struct nft_hooks *hooks)
 {
 	bool first = !netfilter->socket;
@@ -85,12 +86,11 @@ static int read_chains(struct nic_netfilter *netfilter, const char *name, struct
 	if (first)
 		netfilter->socket = netlink_open_netfilter();
 	err = netfilter->socket ? nft_hooks_read(netfilter->socket, name, hooks) : -errno;
+	if (first && err)
+		nic_checks_close(netfilter); /* so that the next read is the first again */
 	if (!nft_hooks_unsupported(err))
 		return err;
-	if (first) {
-		nic_checks_close(netfilter);
-		netfilter->unsupported = true;
-	}
+	netfilter->unsupported |= first;
 	return 0;
 }
 

@@ -90,7 +90,7 @@ static void read_host(struct nic_facts *f, const struct nic_netfilter *netfilter
 	if (!err)
 		f->netfilter = answer(*f->hooks.route || *f->hooks.nat || *f->hooks.ingress ||
 				      *f->hooks.egress);
-	else if (netfilter->unsupported || nft_hooks_unsupported(err))
+	else if (netfilter->unsupported)
 		f->netfilter = NIC_NO;
 }
 

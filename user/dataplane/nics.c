@@ -210,9 +210,9 @@ static struct nic_bypassed bypassed_now(const struct nics_env *env, const struct
 	return nic_checks_bypassed(env->netlink, env->netfilter, nic->ifindex, nic->name);
 }
 
-/* Returns what AF_XDP bypasses now, for nics_look(). If nics_open() could not read this, the result
- * may be nic->bypassed again, because a read that fails has a high cost: it is repeated several
- * times. Meanwhile `auto` sends by the UDP socket, so that a late result does no harm. */
+/* Returns what AF_XDP bypasses, for nics_look(). After a failed read, most calls return
+ * nic->bypassed without reading again, because a read that fails is repeated several times, which
+ * takes long. A late result does no harm: meanwhile `auto` sends by the UDP socket. */
 static struct nic_bypassed bypassed_later(const struct nics_env *env, struct nic *nic)
 {
 	if (*nic->bypassed.unread) {

@@ -79,14 +79,10 @@ static json_t *pack(const struct record *r)
 int record_write(const char *interface, const struct record *r, struct fault *f)
 {
 	char path[RECORD_FILE_PATH_LEN];
-	json_t *json = record_is_empty(r) ? NULL : pack(r);
+	bool empty = record_is_empty(r);
 
 	record_file_path(path, interface, SUFFIX);
-	/* For NULL, record_file_write() removes the file. Keep the file if pack() ran out of
-	 * memory: only an empty record may remove it. */
-	if (!json && !record_is_empty(r))
-		return fault(f, -ENOMEM, "%s: out of memory", path);
-	return record_file_write(path, json, f);
+	return record_file_write(path, empty, empty ? NULL : pack(r), f);
 }
 
 /* Reading -------------------------------------------------------------------------------------- */
@@ -187,7 +183,7 @@ int record_undo_dns(struct dns *d, struct fault *f)
 {
 	int err = dns_unset(d, f);
 
-	if (err != -EMFILE && err != -ENFILE && err != -ENOMEM && err != -EAGAIN)
+	if (!fault_is_limit(err) && err != -ENOMEM && err != -EAGAIN)
 		*d = (struct dns){ .tool = DNS_NOTHING };
 	return err;
 }
@@ -304,6 +300,18 @@ int record_take_over(const char *interface, struct record *r, struct fault *f)
 	return 0;
 }
 
+/* Returns true if @interface has a record of this network namespace. Logs why a record cannot be
+ * read. */
+static bool read_own_record(const char *interface, struct record *r)
+{
+	struct fault f;
+	int err = read_record(interface, r, &f);
+
+	if (err && err != -ENOENT && err != -EINVAL)
+		log_error("%s", f.text);
+	return !err && r->netns == netns_of_process("self");
+}
+
 bool host_record_exists(const char *interface)
 {
 	char path[RECORD_FILE_PATH_LEN];
@@ -316,9 +324,7 @@ uint32_t host_record_mark(const char *interface)
 {
 	struct record r = { .netns = 0 };
 
-	if (read_record(interface, &r, NULL) || r.netns != netns_of_process("self"))
-		return 0;
-	return record_mark(&r);
+	return read_own_record(interface, &r) ? record_mark(&r) : 0;
 }
 
 void host_record_unset_dns(const char *interface)
@@ -327,7 +333,7 @@ void host_record_unset_dns(const char *interface)
 	struct fault f = { "" }, one = { "" };
 	int err;
 
-	if (read_record(interface, &r, NULL) || r.netns != netns_of_process("self"))
+	if (!read_own_record(interface, &r))
 		return;
 	err = record_undo_dns(&r.dns, &f);
 	keep_first(&err, record_undo_dns(&r.other_dns, &one), &f, &one);

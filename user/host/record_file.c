@@ -20,7 +20,7 @@ void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interf
 
 static int replace(const char *path, json_t *json)
 {
-	char *text = json_dumps(json, JSON_COMPACT);
+	char *text = json_dumps(json, JSON_COMPACT); /* NULL if @json is NULL */
 	int err = text ? file_replace(path, text, strlen(text), false) : -ENOMEM;
 
 	free(text);
@@ -28,11 +28,11 @@ static int replace(const char *path, json_t *json)
 	return err;
 }
 
-int record_file_write(const char *path, json_t *json, struct fault *f)
+int record_file_write(const char *path, bool empty, json_t *json, struct fault *f)
 {
 	int err = 0;
 
-	if (json)
+	if (!empty)
 		err = replace(path, json);
 	else if (unlink(path) && errno != ENOENT)
 		err = -errno;

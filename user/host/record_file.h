@@ -20,10 +20,10 @@
 void record_file_path(char path[static RECORD_FILE_PATH_LEN], const char *interface,
 		      const char *suffix);
 
-/* Replaces the contents of the file with @json, or removes the file if @json is NULL. Takes over
- * the caller's reference to @json. Returns 0, or -errno with @f filled in. If @f is NULL, logs the
- * failure. */
-int record_file_write(const char *path, json_t *json, struct fault *f);
+/* Removes the file if @empty, else replaces its contents with @json. Takes over the caller's
+ * reference to @json; NULL means that the caller ran out of memory. Returns 0, or -errno with @f
+ * filled in. If @f is NULL, logs the failure. */
+int record_file_write(const char *path, bool empty, json_t *json, struct fault *f);
 
 /* Reads the file into *@json, a new reference. Returns 0, or -ENOENT if there is no file. If the
  * file is not a record (not a regular file, too large, or not JSON), logs this and returns -EINVAL,

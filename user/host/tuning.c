@@ -30,22 +30,28 @@ static json_t *pack_counts(const struct ethtool_counts *c)
 			 (json_int_t)c->combined);
 }
 
+/* Returns a new object, or NULL when out of memory. */
 static json_t *pack(const struct tuning *t)
 {
 	json_t *changes = json_array();
+	int failed = 0;
 
 	for (unsigned i = 0; i < t->count; i++) {
 		const struct tuning_change *c = &t->changes[i];
 		json_t *one = json_pack("{s:I}", "ifindex", (json_int_t)c->ifindex);
 
 		if (c->is_offload)
-			json_object_set_new(one, "offload",
-					    json_string(ethtool_offload_name(c->offload)));
+			failed |= json_object_set_new(
+				one, "offload", json_string(ethtool_offload_name(c->offload)));
 		else
-			json_object_set_new(one, "channels",
-					    json_pack("[o, o]", pack_counts(&c->before),
-						      pack_counts(&c->after)));
-		json_array_append_new(changes, one);
+			failed |= json_object_set_new(one, "channels",
+						      json_pack("[o, o]", pack_counts(&c->before),
+								pack_counts(&c->after)));
+		failed |= json_array_append_new(changes, one);
+	}
+	if (failed) {
+		json_decref(changes);
+		return NULL;
 	}
 	return json_pack("{s:I, s:o}", "netns", (json_int_t)t->netns, "changes", changes);
 }
@@ -55,7 +61,7 @@ static int write_record(const struct tuning *t, struct fault *f)
 	char path[RECORD_FILE_PATH_LEN];
 
 	record_file_path(path, t->interface, SUFFIX);
-	return record_file_write(path, t->count ? pack(t) : NULL, f);
+	return record_file_write(path, !t->count, t->count ? pack(t) : NULL, f);
 }
 
 static bool parse_count(const json_t *list, size_t i, uint32_t *out)

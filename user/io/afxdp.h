@@ -31,8 +31,9 @@ struct afxdp_config {
 /* Opens the socket. Retries for up to 1 s while the queue is busy, because the kernel releases the
  * queue of a closed socket late. The caller attaches the XDP program and enters the socket's fd in
  * the BPF map "xsks". Returns 0 and sets *@transport, or returns -errno with @f filled in:
- * -EMSGSIZE (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP. If the kernel
- * refuses busy polling, the socket works without it, and (*@transport)->busy_poll_ns is 0. */
+ * -EMSGSIZE (MTU), -EBUSY (another AF_XDP socket has the queue), -EPERM, -EOPNOTSUPP, -EMFILE or
+ * -ENFILE. If the kernel refuses busy polling, the socket works without it, and
+ * (*@transport)->busy_poll_ns is 0. */
 int afxdp_new(struct transport **transport, const struct afxdp_config *config, struct fault *f);
 
 /* Returns true if @config->queue has no AF_XDP socket. Finds out by opening and closing a small

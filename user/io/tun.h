@@ -30,8 +30,8 @@ struct tun {
 /* Creates the interface @name (multi-queue, IFF_VNET_HDR), or uses the descriptor @given_fd if that
  * is >= 0 (WG_TUN_FD). Sets the MTU, txqueuelen, addr_gen_mode (none) and send_redirects (off) of
  * the interface. A new interface is down; a given one keeps its state. Returns 0, or -errno with @f
- * filled in: -EBUSY (the name is in use), -EPERM, -ENOENT (/dev/net/tun), -EINVAL. On failure a
- * given descriptor stays open. */
+ * filled in: -EBUSY (the name is in use), -EPERM, -ENOENT (/dev/net/tun), -EINVAL, -EMFILE or
+ * -ENFILE. On failure a given descriptor stays open. */
 int tun_open(struct tun *t, const char *name, int given_fd, uint32_t mtu, struct fault *f);
 void tun_close(struct tun *t);
 

@@ -152,8 +152,8 @@ struct worker {
 	uint64_t probed_turns;	/* value of @turns at the last worker_probe(), or TURNS_UNKNOWN */
 };
 
-/* ingress_run() handles one batch, egress_run() up to three portions, which make at least
- * FRAME_BATCH messages if the host has queued enough. Both return the number of packets. */
+/* ingress_run() handles one batch. egress_run() handles up to three portions, but no further
+ * portion after FRAME_BATCH messages. Both return the number of packets. */
 unsigned ingress_run(struct worker *w, struct transport *transport);
 unsigned egress_run(struct worker *w);
 

@@ -173,7 +173,7 @@ static void write_headers(const struct gso *g, const uint8_t *packet, uint32_t i
 		sum += (uint64_t)raw_get16(l4 + TCP_SEQ) + raw_get16(l4 + TCP_SEQ + 2) +
 		       raw_get16(l4 + TCP_DATA_OFFSET);
 	}
-	sum = inetsum_add(packet + gso_payload(g, i), len - g->header_len, sum);
+	sum = inetsum_add(packet + gso_shift(g, i) + g->header_len, len - g->header_len, sum);
 	check = (uint16_t)~inetsum_fold(sum);
 	raw_put16(l4 + (g->udp ? UDP_CHECK : TCP_CHECK), g->udp && !check ? 0xffff : check);
 }
@@ -182,16 +182,16 @@ uint32_t gso_write_head(const struct gso *g, const uint8_t *packet, uint32_t i, 
 {
 	uint32_t len = gso_segment_len(g, i);
 	uint32_t head = (g->header_len + GSO_HEAD_STEP - 1u) & ~(GSO_HEAD_STEP - 1u);
-	const uint8_t *from = packet + gso_payload(g, i) - g->header_len;
+	const uint8_t *from = packet + gso_shift(g, i);
 
+	if (head > len)
+		head = len;
 	/* The bytes before the payload are copied, too, because a copy of constant length is fast.
 	 * The headers then overwrite them. */
-	if (head == GSO_HEAD_STEP && head <= len) {
+	if (head == GSO_HEAD_STEP)
 		memcpy(out, from, GSO_HEAD_STEP);
-	} else {
-		head = head > len ? len : head;
+	else
 		memcpy(out, from, head);
-	}
 	write_headers(g, packet, i, len, out);
 	return head;
 }
@@ -200,6 +200,5 @@ void gso_write(const struct gso *g, const uint8_t *packet, uint32_t i, uint8_t *
 {
 	uint32_t head = gso_write_head(g, packet, i, out);
 
-	memcpy(out + head, packet + gso_payload(g, i) - g->header_len + head,
-	       gso_segment_len(g, i) - head);
+	memcpy(out + head, packet + gso_shift(g, i) + head, gso_segment_len(g, i) - head);
 }

@@ -58,10 +58,10 @@ static inline uint32_t gso_segment_len(const struct gso *g, uint32_t i)
  * has longer headers (IPv6 with many extension headers) is refused. */
 #define GSO_HEADERS_MAX (60 + 60)
 
-/* Returns where the payload of segment @i begins, in bytes from the start of the packet. */
-static inline uint32_t gso_payload(const struct gso *g, uint32_t i)
+/* Byte k of segment @i, if it is payload, is byte gso_shift() + k of the packet. */
+static inline uint32_t gso_shift(const struct gso *g, uint32_t i)
 {
-	return g->header_len + i * g->size;
+	return i * g->size;
 }
 
 /* Writes the head of segment @i to @out, which has room for the whole segment. Returns the length

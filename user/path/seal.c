@@ -187,7 +187,7 @@ static void build_message(struct worker *w, struct out_packet *p, uint32_t segme
 	};
 	if (p->gso.segments > 1) {
 		job->head_len = gso_write_head(&p->gso, p->data, segment, job->dst);
-		job->src += gso_payload(&p->gso, segment) - p->gso.header_len + job->head_len;
+		job->src += gso_shift(&p->gso, segment) + job->head_len;
 	}
 	e->messages[e->message_count++] =
 		(struct out_message){ .packet = p, .segment = segment, .frame = f };

@@ -40,8 +40,8 @@
 /* The least time between two reports to the control thread that one peer has roamed (NOTE_ROAMED),
  * so that a peer that alternates between addresses cannot occupy that thread. */
 #define MOVED_INTERVAL_NS (10 * NS_PER_MS)
-/* A worker reports at most this many packets per second to the control thread because their source
- * is not allowed (NOTE_UNALLOWED). It only counts further packets. */
+/* The number of packets with a source that is not allowed (NOTE_UNALLOWED) of which a worker tells
+ * the control thread in a second. The worker only counts further ones. */
 #define UNALLOWED_PER_S 10
 /* If a turn moved no packet, but a transport still has unsent frames, the worker sleeps before the
  * next turn, which wakes the kernel again to send them. The first sleep takes at most
@@ -361,6 +361,8 @@ int worker_new(struct worker **out, const struct worker_config *config)
 	err = w->wake_fd < 0 ? -errno : 0;
 	w->offloads = config->offloads;
 	w->netlink = netlink_open();
+	if (!err && !w->netlink)
+		err = -errno;
 	w->egress.buffer = malloc(EGRESS_BUFFER_LEN + EGRESS_PACKET_MAX);
 	w->egress.scratch = w->egress.buffer + EGRESS_BUFFER_LEN;
 	w->egress.lanes = calloc(WORKER_PORTS_MAX, sizeof(*w->egress.lanes));

@@ -373,8 +373,7 @@ static void begin_lookup(struct endpoint_name *name, uint64_t now_ns)
 	n->looking++;
 	err = n->ops->look_up(n->ctx, name, name->host, name->marked);
 	if (err)
-		endpoint_names_answered(name, -EAGAIN, NULL, "out of memory or file descriptors",
-					now_ns);
+		endpoint_names_answered(name, -EAGAIN, NULL, "out of memory", now_ns);
 }
 
 /* Handles one name if its next step is due, and records when the name must be handled again. */

@@ -11,6 +11,13 @@
 
 #define READ_SIZE 65536 /* bytes */
 
+bool file_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       !memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) &&
+	       !memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim));
+}
+
 int file_open(const char *path, int flags, struct fault *f)
 {
 	/* O_NONBLOCK: do not wait until another process opens the other end of a FIFO. */

@@ -15,6 +15,11 @@
 #include "util/buffer.h"
 #include "util/fault.h"
 
+struct stat;
+
+/* Returns true if both describe the same contents of the same file, as far as stat(2) tells. */
+bool file_same(const struct stat *a, const struct stat *b);
+
 /* Opens the regular file @path with the @flags of open(2) and close-on-exec. A file that is created
  * gets mode 0600. Does not wait if @path is a FIFO, and does not follow a symbolic link. Returns a
  * descriptor. On failure returns -errno (-EINVAL if @path is not a regular file) and fills in @f,

@@ -90,20 +90,6 @@ __attribute__((target("avx2"))) static uint64_t add_wide(const uint8_t **p, size
 	return both[0] + both[1] + both[2] + both[3];
 }
 
-static uint64_t add_first(const uint8_t **p, size_t *n)
-{
-	return *n >= WIDE_MIN && __builtin_cpu_supports("avx2") ? add_wide(p, n) : 0;
-}
-
-#else
-
-static uint64_t add_first(const uint8_t **p, size_t *n)
-{
-	(void)p;
-	(void)n;
-	return 0;
-}
-
 #endif
 
 /* Returns the sum of the low and high halves of all words, over both lanes. */
@@ -119,7 +105,10 @@ uint64_t inetsum_add(const void *data, size_t n, uint64_t sum)
 	const uint8_t *p = data;
 	vec all = { 0 }, high = { 0 };
 
-	sum += add_first(&p, &n);
+#if defined(__x86_64__)
+	if (n >= WIDE_MIN && __builtin_cpu_supports("avx2"))
+		sum += add_wide(&p, &n);
+#endif
 	for (; n >= STEP; n -= STEP, p += STEP) {
 		vec a = load(p), b = load(p + 16), c = load(p + 32), d = load(p + 48);
 

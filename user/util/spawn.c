@@ -28,9 +28,10 @@ static void separate(const struct spawn *s)
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
-/* The new process, which shares the memory of this process until it runs the program. So it only
- * makes system calls, and does not return. Signals are unblocked last, because a signal handler of
- * this process must not run in the new process. Sets *@error if the program cannot be run. */
+/* The new process, which shares the memory of this process until it runs the program. So it calls
+ * only functions that neither allocate memory nor take locks, and does not return. Signals are
+ * unblocked last, because a signal handler of this process must not run in the new process. Sets
+ * *@error if the program cannot be run. */
 static _Noreturn void run_child(const struct spawn *s, volatile int *error)
 {
 	sigset_t none;
